@@ -1,0 +1,135 @@
+//! The interface of `consent` to the page: numbers in, numbers out, text through one buffer.
+//!
+//! `no_std`, without imports and without allocation, so that the module stays small enough to stand inside
+//! the loader and to be compiled synchronously. Every decision is made in `assent_consent`; none is made
+//! here. The host writes UTF-8 into the buffer with `TextEncoder.encodeInto` and passes its length; lengths
+//! beyond the buffer count as the buffer's end, so that no argument can make the gate read elsewhere.
+#![cfg_attr(target_arch = "wasm32", no_std)]
+#![cfg(target_arch = "wasm32")]
+
+use assent_consent::{
+    Categories,
+    cookie::{KEY_LEN, LEN_MAX, RECORD_LEN, Stored},
+    decision::{Model, Terms, decide},
+    erase, signals, tag,
+};
+
+const BUFFER_LEN: usize = 16_384;
+const GPC_ON: u32 = 1;
+const GPC_HONOURED: u32 = 2;
+const ASK: u32 = 16;
+const CHOSEN: u32 = 32;
+
+static mut BUFFER: [u8; BUFFER_LEN] = [0; BUFFER_LEN];
+static mut GRANTED: Categories = Categories::NECESSARY;
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
+}
+
+fn text(start: usize, len: usize) -> &'static [u8] {
+    let start = start.min(BUFFER_LEN);
+    let len = len.min(BUFFER_LEN - start);
+    // SAFETY: the range is inside the buffer, which lives as long as the module; the page has one thread,
+    // and the host writes only between calls.
+    unsafe { core::slice::from_raw_parts((&raw const BUFFER).cast::<u8>().add(start), len) }
+}
+
+fn granted() -> Categories {
+    // SAFETY: the page has one thread.
+    unsafe { GRANTED }
+}
+
+fn grant(categories: Categories) {
+    // SAFETY: the page has one thread.
+    unsafe { GRANTED = categories }
+}
+
+/// Address of the buffer.
+#[unsafe(no_mangle)]
+pub extern "C" fn buffer() -> *const u8 {
+    (&raw const BUFFER).cast()
+}
+
+/// Decides from the cookie's value in the buffer (`len` 0: no cookie) and the terms of the rule. `flags`:
+/// bit 0 GPC is on, bit 1 the rule honours it. Returns the granted categories in bits 0 to 3, bit 4 if the
+/// visitor has to be asked, bit 5 if a stored choice decided.
+#[unsafe(no_mangle)]
+pub extern "C" fn start(
+    len: usize,
+    model: u8,
+    on_by_default: u8,
+    flags: u32,
+    valid_from_revision: u32,
+    expiry_s: u32,
+    now_s: u32,
+) -> u32 {
+    let terms = Terms {
+        model: Model::from_number(model),
+        on_by_default: Categories::granted(on_by_default),
+        honours_gpc: flags & GPC_HONOURED != 0,
+        expiry_s,
+        valid_from_revision,
+    };
+    let stored = Stored::parse(text(0, len));
+    let decision = decide(&terms, flags & GPC_ON != 0, stored.as_ref(), now_s);
+    grant(decision.granted);
+    let mut answer = u32::from(decision.granted.bits());
+    if decision.ask {
+        answer |= ASK;
+    }
+    if decision.chosen {
+        answer |= CHOSEN;
+    }
+    answer
+}
+
+/// Takes the visitor's choice; returns what is granted now.
+#[unsafe(no_mangle)]
+pub extern "C" fn choose(bits: u8) -> u32 {
+    grant(Categories::granted(bits));
+    u32::from(granted().bits())
+}
+
+/// Whether a tag whose `data-category` stands in the buffer may run.
+#[unsafe(no_mangle)]
+pub extern "C" fn released(len: usize) -> bool {
+    tag::is_released(text(0, len), granted())
+}
+
+/// Whether a stored item has to go: the buffer holds the list of declared items, then the item's name.
+#[unsafe(no_mangle)]
+pub extern "C" fn erased(list_len: usize, name_len: usize) -> bool {
+    erase::is_erased(text(0, list_len), text(list_len, name_len), granted())
+}
+
+/// The granted types of Google Consent Mode, as bits.
+#[unsafe(no_mangle)]
+pub extern "C" fn google() -> u32 {
+    u32::from(signals::google(granted()))
+}
+
+/// Writes the cookie's value for the present choice over the buffer, which holds the subject key and the
+/// record's id, and returns its length.
+#[unsafe(no_mangle)]
+pub extern "C" fn cookie(revision: u32, now_s: u32) -> usize {
+    let mut key = [0; KEY_LEN];
+    key.copy_from_slice(text(0, KEY_LEN));
+    let mut record = [0; RECORD_LEN];
+    record.copy_from_slice(text(KEY_LEN, RECORD_LEN));
+    let stored = Stored {
+        revision,
+        granted: granted(),
+        decided_at_s: now_s,
+        key,
+        record,
+    };
+    let mut out = [0; LEN_MAX];
+    let len = stored.write(&mut out);
+    // SAFETY: the page has one thread, and no slice of the buffer is alive here.
+    unsafe {
+        (&raw mut BUFFER).cast::<u8>().copy_from(out.as_ptr(), LEN_MAX);
+    }
+    len
+}

@@ -1,0 +1,60 @@
+/** The cookie that keeps the choice, and the erasure of what is no longer granted. */
+import { erased } from './gate';
+import { loader } from './loader';
+
+const NAME = `assent-${loader.s}`;
+
+/** The page's host and its parents, widest first, then none (a host-only cookie). */
+function domains(): string[] {
+  const labels = location.hostname.split('.');
+  return [...labels.map((_, at) => `;domain=${labels.slice(at).join('.')}`).reverse(), ''];
+}
+
+function put(name: string, value: string, age: number, domain: string, path = '/'): void {
+  document.cookie =
+    `${name}=${value};max-age=${age};path=${path}${domain};samesite=lax` +
+    (location.protocol == 'https:' ? ';secure' : '');
+}
+
+/** The stored value, empty if there is none. */
+export function read(): string {
+  for (const pair of document.cookie.split('; ')) {
+    if (pair.startsWith(`${NAME}=`)) return pair.slice(NAME.length + 1);
+  }
+  return '';
+}
+
+/** Stores a value on the widest domain that the browser accepts, and nowhere else. */
+export function write(value: string): void {
+  const all = domains();
+  for (const domain of all) put(NAME, '', 0, domain);
+  for (const domain of all) {
+    put(NAME, value, loader.e * 86400, domain);
+    if (read() == value) return;
+  }
+}
+
+/** Erases the declared cookies and storage items of every category that is not granted. */
+export function erase(): void {
+  for (const pair of document.cookie.split('; ')) {
+    const name = pair.split('=')[0];
+    if (!erased(loader.c, name)) continue;
+    for (const domain of domains()) {
+      for (let path = location.pathname; ; path = path.slice(0, path.lastIndexOf('/'))) {
+        put(name, '', 0, domain, path || '/');
+        put(name, '', 0, domain, `${path}/`);
+        if (!path) break;
+      }
+    }
+  }
+  for (const kind of ['localStorage', 'sessionStorage'] as const) {
+    try {
+      const storage = window[kind];
+      for (const name of Object.keys(storage)) {
+        if (erased(loader.t, name)) storage.removeItem(name);
+      }
+    } catch {
+      // The browser refuses storage: there is nothing to erase.
+    }
+  }
+}

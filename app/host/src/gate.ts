@@ -1,0 +1,102 @@
+/** The gate: Rust, in WebAssembly or translated to plain JavaScript. Only the gate releases. */
+import { loader, server } from './loader';
+
+/** What the gate exports; see app/gate. */
+interface Gate {
+  memory: { buffer: ArrayBuffer };
+  buffer(): number;
+  start(
+    len: number,
+    model: number,
+    defaults: number,
+    flags: number,
+    validFrom: number,
+    expiry: number,
+    now: number,
+  ): number;
+  choose(bits: number): number;
+  released(len: number): number;
+  erased(listLen: number, nameLen: number): number;
+  google(): number;
+  cookie(revision: number, now: number): number;
+}
+
+/** Size of the gate's buffer in bytes. */
+const LEN_MAX = 16384;
+
+/** Bits of `start`'s answer above the four categories. */
+export const ASK = 16;
+export const CHOSEN = 32;
+
+/** Seconds since 1970. */
+export const now = (): number => Math.floor(Date.now() / 1000);
+
+let gate: Gate | undefined;
+
+/** Compiles the inlined gate, before the parser goes on. False where WebAssembly is refused. */
+export function compile(): boolean {
+  try {
+    const bytes = Uint8Array.from(loader.g, (character) => character.charCodeAt(0));
+    gate = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Gate;
+  } catch {
+    return false;
+  }
+  return true;
+}
+
+/** Fetches the same gate translated to JavaScript. Rejects where that fails too: then all stays held. */
+export async function translate(): Promise<void> {
+  gate = (await import(`${server}${loader.a}gate.js`)) as Gate;
+}
+
+/** Whether there is a gate; without one nothing is ever released. */
+export const works = (): boolean => !!gate;
+
+/** Writes text into the gate's buffer and returns its length in bytes, -1 if it does not fit. */
+function put(text: string): number {
+  const view = new Uint8Array(gate!.memory.buffer, gate!.buffer(), LEN_MAX);
+  const { read, written } = new TextEncoder().encodeInto(text, view);
+  return read < text.length ? -1 : written;
+}
+
+/** Decides from the cookie's value; the answer holds the granted categories, ASK and CHOSEN. */
+export function start(cookie: string): number {
+  const gpc = (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl ? 1 : 0;
+  return gate!.start(
+    Math.max(put(cookie), 0),
+    loader.m,
+    loader.d,
+    gpc | (loader.q << 1),
+    loader.v,
+    loader.e * 86400,
+    now(),
+  );
+}
+
+/** Takes a choice and returns what is granted now. */
+export const choose = (bits: number): number => gate!.choose(bits);
+
+/** Whether a tag with this `data-category` may run. */
+export function released(category: string): boolean {
+  if (!gate) return false;
+  const len = put(category);
+  return len >= 0 && !!gate.released(len);
+}
+
+/** Whether the stored item `name` has to go. */
+export function erased(list: string, name: string): boolean {
+  const len = put(list + name);
+  // The name stays in the buffer behind the list.
+  const listLen = put(list);
+  return len >= 0 && !!gate!.erased(listLen, len - listLen);
+}
+
+/** Granted types of Google Consent Mode, as bits. */
+export const google = (): number => gate!.google();
+
+/** The cookie's value for the present choice. */
+export function cookie(revision: number, at: number, key: string, record: string): string {
+  put(key + record);
+  const len = gate!.cookie(revision, at);
+  return new TextDecoder().decode(new Uint8Array(gate!.memory.buffer, gate!.buffer(), len));
+}

@@ -1,0 +1,52 @@
+/** What the server writes into the loader, beside this code. Short names: every byte is on every first visit. */
+export interface Loader {
+  /** Site id. */
+  s: string;
+  /** Revision. */
+  r: number;
+  /** Choices made on an earlier revision no longer count. */
+  v: number;
+  /** Hash of the notice: 64 hexadecimal digits. */
+  n: string;
+  /** Language of the texts. */
+  l: string;
+  /** Model: 0 opt-in, 1 opt-out, 2 notice, 3 none. */
+  m: number;
+  /** Categories granted before a choice, as bits. */
+  d: number;
+  /** 1 if the rule honours Global Privacy Control. */
+  q: number;
+  /** Days for which a choice counts. */
+  e: number;
+  /** Declared cookies of the optional categories: entries of category digit and name. */
+  c: string;
+  /** Declared items of localStorage and sessionStorage, likewise. */
+  t: string;
+  /** Declared hosts of the optional services, likewise. */
+  b: string;
+  /** Path of the folder with the lazily loaded files, `/a/HASH/`. */
+  a: string;
+  /** The banner's markup. */
+  h: string;
+  /** The styles of banner and control. */
+  y: string;
+  /** Label of the control that reopens the dialog. */
+  p: string;
+  /** The gate: one character for each byte. */
+  g: string;
+}
+
+declare const ASSENT: Loader;
+
+/** This site's part of the loader. */
+export const loader: Loader = ASSENT;
+
+/** The element that loaded this script; its nonce and its attributes are used. */
+export const element = (document.currentScript ??
+  document.querySelector(`script[src*="/s/${loader.s}.js"]`)) as HTMLScriptElement;
+
+/** Origin of the server that this script came from. */
+export const server = new URL(element.src).origin;
+
+/** Base address of the site's API. */
+export const api = `${server}/v1/sites/${loader.s}/`;

@@ -1,0 +1,238 @@
+/** The loader: decides at once, shows the banner if the visitor has to be asked, and carries out the choice. */
+import { erase, read, write } from './cookie';
+import * as gate from './gate';
+import { signal } from './google';
+import { element, loader } from './loader';
+import { post, receipt, send, uuid, random } from './outbox';
+import { ask, asks, center, hold, news, open, preload, settle, type Known } from './surface';
+import { apply, watch } from './tags';
+
+const OPTIONAL = ['performance', 'functional', 'targeting'] as const;
+type Choice = Partial<Record<(typeof OPTIONAL)[number], boolean>>;
+type Listener = (choice: object) => void;
+
+let stored = '';
+let state = 0;
+const listeners: Listener[] = [];
+const tabs = 'BroadcastChannel' in window ? new BroadcastChannel(`assent-${loader.s}`) : undefined;
+
+/** The subject key of the stored choice, empty before the first. */
+const subject = (): string => stored.split('.')[4] ?? '';
+const record = (): string | null => stored.split('.')[5] ?? null;
+
+/** The present choice, as the page's scripts see it. */
+function choice() {
+  const choice: Record<string, unknown> = { necessary: true };
+  OPTIONAL.forEach((category, at) => (choice[category] = !!(state & (2 << at))));
+  return {
+    ...choice,
+    chosen: !!(state & gate.CHOSEN),
+    revision: loader.r,
+    language: loader.l,
+    record: record(),
+    receipt: receipt(),
+  };
+}
+
+/** Carries out what is granted now. */
+function carry(): void {
+  erase();
+  apply();
+}
+
+/** After a choice, made here or elsewhere. */
+function changed(): void {
+  settle();
+  signal('update');
+  carry();
+  const detail = choice();
+  document.dispatchEvent(new CustomEvent('assent:change', { detail }));
+  for (const listener of listeners) listener(detail);
+}
+
+/** Keeps a choice in the cookie. */
+function keep(bits: number, revision: number, at: number, key: string, id: string): void {
+  state = gate.choose(bits) | gate.CHOSEN;
+  write((stored = gate.cookie(revision, at, key, id)));
+}
+
+/** The visitor's decision: everything happens here and now; the record follows when the network allows. */
+function decide(bits: number, method: 'banner' | 'dialog' | 'api'): void {
+  if (!gate.works()) {
+    center(subject());
+    return;
+  }
+  const asked = asks() && method != 'api';
+  const previous = record();
+  const key = subject() || random(16);
+  const id = uuid();
+  keep(bits, loader.r, gate.now(), key, id);
+  tabs?.postMessage(0);
+  changed();
+  const { performance, functional, targeting } = choice() as Choice;
+  post({
+    id,
+    key,
+    revision: loader.r,
+    notice: loader.n,
+    method,
+    choice: { performance, functional, targeting },
+    asked,
+    gpc: !!(navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl,
+    previous,
+    decided_at_ms: Date.now(),
+  });
+}
+
+/** A choice that another tab, or the center, has made. */
+function refresh(): void {
+  const value = read();
+  if (value && value != stored && gate.works()) {
+    stored = value;
+    state = gate.start(value);
+    if (state & gate.CHOSEN) changed();
+  }
+}
+
+function adopt(known: Known | undefined): void {
+  if (known && known.record != record()) {
+    keep(
+      known.granted,
+      known.revision,
+      Math.floor(known.decided_at_ms / 1000),
+      known.key ?? subject(),
+      known.record,
+    );
+  }
+}
+
+/** Opens the dialog, where WebAssembly runs, else the center. */
+function show(): void {
+  if (compiled) open(state & 15, subject(), (bits) => decide(bits, 'dialog'));
+  else center(subject());
+}
+
+/** What the owner's page may call. */
+const assent = {
+  choice,
+  show,
+  center: () => center(subject()),
+  set(wanted: Choice) {
+    let bits = state & 15;
+    OPTIONAL.forEach((category, at) => {
+      if (category in wanted) bits = wanted[category] ? bits | (2 << at) : bits & ~(2 << at);
+    });
+    decide(bits, 'api');
+  },
+  withdraw: () => decide(1, 'api'),
+  on(_event: 'change', listener: Listener) {
+    listeners.push(listener);
+  },
+};
+
+let placed = false;
+
+/** Shows what belongs on the page as soon as it has a body, and again if a framework takes it away. */
+function surface(): void {
+  if (placed || !document.body) {
+    hold();
+  } else if (state & gate.ASK) {
+    placed = true;
+    ask();
+    // After the page has loaded, so that the dialog competes with nothing.
+    const later = () => setTimeout(warm, 500);
+    if (document.readyState == 'complete') later();
+    else addEventListener('load', later);
+  } else if (document.readyState != 'loading') {
+    placed = true;
+    settle();
+  }
+}
+
+/** Loads the dialog ahead of its use, where it can run. */
+function warm(): void {
+  if (compiled) preload().catch(() => {});
+}
+
+function resume(): void {
+  if (state & gate.CHOSEN) signal('update');
+  carry();
+  watch(surface);
+  surface();
+  send();
+}
+
+function begin(): void {
+  stored = read();
+  state = gate.start(stored);
+  const known = news(subject());
+  // The default is what holds without a choice; a stored choice is an update to it. While the center is
+  // asked, nothing is granted: what was withdrawn there must not run once more.
+  gate.choose(known ? 0 : state & gate.CHOSEN ? loader.m && loader.d : state);
+  signal(queue ? 'update' : 'default');
+  if (known) {
+    known.then((choice) => {
+      state = gate.start(stored);
+      adopt(choice);
+      resume();
+    });
+  } else {
+    gate.choose(state);
+    resume();
+  }
+}
+
+function click(event: Event): void {
+  const control = (event.target as Element).closest<HTMLElement>(
+    '#assent [data-assent-do],[data-assent]',
+  );
+  const action = control?.dataset.assentDo ?? control?.dataset.assent;
+  if (action == 'accept') decide(15, 'banner');
+  else if (action == 'reject') decide(1, 'banner');
+  else if (action == 'settings') show();
+  else if (action == 'center') center(subject());
+  else return;
+  event.preventDefault();
+}
+
+/** Makes the calls that the page made of the inline stub. */
+function replay(): void {
+  for (const [name, parameters] of queue ?? []) (assent[name] as Function)(...parameters);
+}
+
+const page = window as { assent?: object & { q?: [keyof typeof assent, never[]][] } };
+const queue = page.assent?.q;
+const compiled = gate.compile();
+const language = element.dataset.lang;
+
+if (language && !language.startsWith(loader.l) && !element.src.includes('?')) {
+  // The tag wants another language than the browser's: the same loader, in that language, takes over.
+  const other = document.createElement('script');
+  other.src = `${element.src}?lang=${language}`;
+  other.nonce = element.nonce;
+  element.after(other);
+} else if (!page.assent || queue) {
+  page.assent = assent;
+  document.addEventListener('click', click);
+  document.addEventListener('pointerover', (event) => {
+    if ((event.target as Element).closest?.('[data-assent-do=settings],[data-assent=settings]')) warm();
+  });
+  document.addEventListener('visibilitychange', refresh);
+  addEventListener('pageshow', refresh);
+  addEventListener('online', send);
+  if (tabs) tabs.onmessage = refresh;
+  if (compiled) {
+    begin();
+    replay();
+  } else {
+    // Without any gate everything stays held; the banner's buttons lead to the center.
+    gate
+      .translate()
+      .then(begin, () => {
+        state = gate.ASK | 1;
+        watch(surface);
+        surface();
+      })
+      .then(replay);
+  }
+}

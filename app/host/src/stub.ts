@@ -1,0 +1,45 @@
+/**
+ * The inline stub, for pages whose tags are not marked: stands before everything else in the head, sets the
+ * signals' default, keeps calls of the API and holds every node of a foreign host until the gate decides.
+ * The same for every site, so that its CSP hash is, too.
+ */
+const queue: unknown[] = [];
+const stub: Record<string, unknown> = { q: queue };
+for (const name of ['show', 'center', 'set', 'withdraw', 'on']) {
+  stub[name] = (...parameters: unknown[]) => queue.push([name, parameters]);
+}
+const page = window as { assent?: unknown; dataLayer?: unknown[] };
+page.assent ??= stub;
+
+// Google reads an `arguments` object, not an array.
+function gtag(..._: unknown[]): void {
+  (page.dataLayer ??= []).push(arguments);
+}
+const types: Record<string, unknown> = { security_storage: 'granted', wait_for_update: 500 };
+for (const type of ['ad', 'analytics', 'functionality', 'personalization']) {
+  types[`${type}_storage`] = 'denied';
+}
+types.ad_user_data = types.ad_personalization = 'denied';
+gtag('consent', 'default', types);
+
+function hold(node: Node): void {
+  if (!(node instanceof Element)) return;
+  node.childNodes.forEach(hold);
+  const { dataset, src, type } = node as HTMLScriptElement;
+  // A released node names its host still: it is not held again.
+  if (!src || !/^(SCRIPT|IFRAME|IMG)$/.test(node.tagName) || dataset.category || dataset.assentHost) return;
+  const { host, origin, pathname, protocol } = new URL(src, location.href);
+  if (origin == location.origin || !/^http/.test(protocol) || /^\/s\/[\w-]+\.js$/.test(pathname)) return;
+  dataset.assentHost = host;
+  if (node.tagName == 'SCRIPT') {
+    dataset.type = type;
+    (node as HTMLScriptElement).type = 'text/plain';
+  } else {
+    dataset.src = src;
+    node.removeAttribute('src');
+  }
+}
+
+new MutationObserver((mutations) => {
+  for (const { addedNodes } of mutations) addedNodes.forEach(hold);
+}).observe(document, { childList: true, subtree: true });

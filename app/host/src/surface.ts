@@ -1,0 +1,154 @@
+/** What the visitor sees on the site: the banner, the control that reopens the dialog, the dialog. */
+import { api, element, loader, server } from './loader';
+import { recall, remember } from './outbox';
+
+/** The dialog's module; see app/widget. */
+interface Dialog {
+  default(input: { module_or_path: string }): Promise<unknown>;
+  open(
+    root: HTMLElement,
+    notice: object,
+    granted: number,
+    onChoice: (bits: number) => void,
+    onClose: () => void,
+  ): void;
+}
+
+/** Remembers that the center was opened from here, so that the next page asks what was chosen there. */
+const VISITED = `assent-${loader.s}-center`;
+
+let root: HTMLElement | undefined;
+let dialog: Promise<[Dialog, { dialog_css: string }]> | undefined;
+let opened = false;
+let returns = 9;
+
+const banner = (): HTMLElement | null | undefined => root?.querySelector('.assent-banner');
+
+/** Whether the banner stands on the page. */
+export const asks = (): boolean => !!banner();
+
+function style(css: string): void {
+  try {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+    document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+  } catch {
+    const tag = document.createElement('style');
+    tag.nonce = element.nonce;
+    tag.textContent = css;
+    document.head.append(tag);
+  }
+}
+
+function place(): HTMLElement {
+  if (!root) {
+    style(loader.y);
+    root = document.createElement('div');
+    root.id = 'assent';
+    root.lang = loader.l;
+  }
+  // First in the body, so that Tab reaches the banner first; again, if a framework replaced the body.
+  if (!root.isConnected) document.body.prepend(root);
+  return root;
+}
+
+/** Shows the banner. */
+export function ask(): void {
+  place().insertAdjacentHTML('afterbegin', loader.h);
+  const beacon = () => {
+    navigator.sendBeacon(
+      `${api}events`,
+      JSON.stringify({ event: 'shown', revision: loader.r, notice: loader.n }),
+    );
+  };
+  requestAnimationFrame(() => setTimeout(beacon));
+}
+
+/** Takes the banner away and shows the control, unless the page has a control of its own. */
+export function settle(): void {
+  const focused = root?.contains(document.activeElement);
+  banner()?.remove();
+  if (!document.querySelector('[data-assent="settings"]')) {
+    const control = document.createElement('button');
+    control.type = 'button';
+    control.className = 'assent-reopen';
+    control.dataset.assent = 'settings';
+    control.textContent = loader.p;
+    place().prepend(control);
+    if (focused) control.focus({ preventScroll: true });
+  }
+}
+
+/** Puts the surface back where a framework removed it. */
+export function hold(): void {
+  if (root && !root.isConnected && document.body && returns-- > 0) place();
+}
+
+/** Loads the dialog: after paint or when a pointer nears its button, so that it opens at once. */
+export function preload(): Promise<[Dialog, { dialog_css: string }]> {
+  const folder = server + loader.a;
+  return (dialog ??= Promise.all([
+    (import(`${folder}dialog.js`) as Promise<Dialog>).then((module) =>
+      module.default({ module_or_path: `${folder}dialog.wasm` }).then(() => module),
+    ),
+    fetch(`${api}notices/${loader.n}`).then((answer) => answer.json()),
+  ]));
+}
+
+/** Opens the dialog, or the center where the dialog cannot run. */
+export function open(granted: number, key: string, choose: (bits: number) => void): void {
+  if (opened) return;
+  opened = true;
+  preload()
+    .then(([module, notice]) => {
+      if (notice.dialog_css) {
+        place();
+        style(notice.dialog_css);
+        notice.dialog_css = '';
+      }
+      module.open(place(), notice, granted, choose, () => (opened = false));
+    })
+    .catch(() => {
+      opened = false;
+      dialog = undefined;
+      center(key);
+    });
+}
+
+/** Leads to the center. The subject key travels as a token that works once, within ten minutes. */
+export async function center(key: string): Promise<void> {
+  let query = `?lang=${loader.l}`;
+  if (key) {
+    remember(VISITED, `${Date.now()}`);
+    try {
+      const answer = await fetch(`${api}handover`, { method: 'POST', body: JSON.stringify({ key }) });
+      query += `&t=${(await answer.json()).token}`;
+    } catch {
+      // The center works without a subject, too.
+    }
+  }
+  location.assign(`${server}/c/${loader.s}${query}`);
+}
+
+/** A choice as the server knows it. */
+export interface Known {
+  key?: string;
+  granted: number;
+  record: string;
+  revision: number;
+  decided_at_ms: number;
+}
+
+/** What was chosen in the center since: from the link back, or asked for if the center was opened lately. */
+export function news(key: string): Promise<Known | undefined> | undefined {
+  const signal = AbortSignal.timeout?.(4000);
+  const token = /^#assent=(\w+)$/.exec(location.hash)?.[1];
+  let request: Promise<Response> | undefined;
+  if (token) {
+    history.replaceState(history.state, '', location.pathname + location.search);
+    request = fetch(`${api}redeem`, { method: 'POST', body: JSON.stringify({ token }), signal });
+  } else if (key && Date.now() - +recall(VISITED)! < 3600000) {
+    request = fetch(`${api}choice`, { headers: { authorization: `Bearer ${key}` }, signal });
+  }
+  return request?.then((answer) => (answer.ok ? answer.json() : undefined)).catch(() => undefined);
+}

@@ -1,0 +1,164 @@
+//! From a rule, the signals seen and the stored choice to what is granted now.
+
+use crate::{Categories, Category, cookie::Stored};
+
+/// What a rule asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "record", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "record", serde(rename_all = "kebab-case"))]
+#[repr(u8)]
+pub enum Model {
+    /// Nothing optional before the visitor agrees (GDPR, `ePrivacy`).
+    OptIn = 0,
+    /// Optional categories are on until the visitor objects (US state laws).
+    OptOut = 1,
+    /// As opt-out, and the banner only informs.
+    Notice = 2,
+    /// No banner; optional categories are on.
+    None = 3,
+}
+
+impl Model {
+    /// Reads the number that the loader's configuration carries. An unknown one is the strictest.
+    pub const fn from_number(number: u8) -> Self {
+        match number {
+            1 => Self::OptOut,
+            2 => Self::Notice,
+            3 => Self::None,
+            _ => Self::OptIn,
+        }
+    }
+}
+
+/// The part of a rule that the gate needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// What is asked for.
+    pub model: Model,
+    /// Categories granted before any choice; ignored under opt-in.
+    pub on_by_default: Categories,
+    /// Whether Global Privacy Control switches targeting off until the visitor chooses otherwise.
+    pub honours_gpc: bool,
+    /// How long a choice counts, in seconds. The CNIL recommends six months, thirteen at most.
+    pub expiry_s: u32,
+    /// Choices made on an earlier revision no longer count: categories or services have widened since.
+    pub valid_from_revision: u32,
+}
+
+/// What holds on this page now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The categories whose tags may run.
+    pub granted: Categories,
+    /// Whether the visitor has to be asked or informed: show the banner.
+    pub ask: bool,
+    /// Whether a stored choice is what decided.
+    pub chosen: bool,
+}
+
+/// Decides what is granted at `now_s` (seconds since 1970).
+///
+/// `gpc` is `navigator.globalPrivacyControl`. A stored choice counts if it is not older than the terms allow,
+/// not from the future by more than a day, and was made on a revision that still counts.
+pub fn decide(terms: &Terms, gpc: bool, stored: Option<&Stored>, now_s: u32) -> Decision {
+    if let Some(stored) = stored
+        && stored.revision >= terms.valid_from_revision
+        && stored.decided_at_s <= now_s.saturating_add(86_400)
+        && now_s.saturating_sub(stored.decided_at_s) < terms.expiry_s
+    {
+        return Decision {
+            granted: stored.granted | Categories::NECESSARY,
+            ask: false,
+            chosen: true,
+        };
+    }
+    let mut granted = match terms.model {
+        Model::OptIn => Categories::NECESSARY,
+        _ => terms.on_by_default | Categories::NECESSARY,
+    };
+    if gpc && terms.honours_gpc {
+        granted = granted.without(Category::Targeting.set());
+    }
+    Decision {
+        granted,
+        ask: terms.model as u8 != Model::None as u8,
+        chosen: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cookie::{KEY_LEN, RECORD_LEN};
+    use proptest::prelude::*;
+
+    const NOW_S: u32 = 1_800_000_000;
+
+    fn terms(model: Model) -> Terms {
+        Terms {
+            model,
+            on_by_default: Categories::ALL,
+            honours_gpc: true,
+            expiry_s: 15_552_000,
+            valid_from_revision: 2,
+        }
+    }
+
+    fn stored(revision: u32, decided_at_s: u32) -> Stored {
+        Stored {
+            revision,
+            granted: Categories::ALL,
+            decided_at_s,
+            key: [b'0'; KEY_LEN],
+            record: [b'0'; RECORD_LEN],
+        }
+    }
+
+    #[test]
+    fn opt_in_grants_nothing_before_a_choice() {
+        let decision = decide(&terms(Model::OptIn), false, None, NOW_S);
+        assert_eq!(decision.granted, Categories::NECESSARY);
+        assert!(decision.ask);
+    }
+
+    #[test]
+    fn opt_out_honours_gpc() {
+        let without = decide(&terms(Model::OptOut), false, None, NOW_S);
+        assert_eq!(without.granted, Categories::ALL);
+        let with = decide(&terms(Model::OptOut), true, None, NOW_S);
+        assert_eq!(
+            with.granted,
+            Categories::ALL.without(Category::Targeting.set())
+        );
+    }
+
+    #[test]
+    fn no_banner_without_a_rule() {
+        assert!(!decide(&terms(Model::None), false, None, NOW_S).ask);
+    }
+
+    #[test]
+    fn a_stored_choice_counts_until_it_expires_or_the_site_widens() {
+        let terms = terms(Model::OptIn);
+        assert!(decide(&terms, true, Some(&stored(2, NOW_S - 10)), NOW_S).chosen);
+        assert!(!decide(&terms, false, Some(&stored(1, NOW_S - 10)), NOW_S).chosen);
+        assert!(!decide(&terms, false, Some(&stored(2, NOW_S - 15_552_000)), NOW_S).chosen);
+        assert!(!decide(&terms, false, Some(&stored(2, NOW_S + 90_000)), NOW_S).chosen);
+    }
+
+    proptest! {
+        #[test]
+        fn under_opt_in_only_a_counting_choice_grants(
+            gpc: bool, revision in 0_u32..5, decided_at_s: u32, now_s: u32, has: bool,
+        ) {
+            let terms = terms(Model::OptIn);
+            let stored = stored(revision, decided_at_s);
+            let decision = decide(&terms, gpc, has.then_some(&stored), now_s);
+            prop_assert!(decision.granted.has(Category::Necessary));
+            if decision.granted != Categories::NECESSARY {
+                prop_assert!(has && decision.chosen && revision >= 2);
+            }
+            prop_assert_eq!(decision.ask, !decision.chosen);
+        }
+    }
+}

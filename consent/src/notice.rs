@@ -1,0 +1,342 @@
+//! The notice: exactly what a visitor was shown. Immutable, addressed by the SHA-256 of its canonical JSON.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    Category,
+    decision::Model,
+    site::{ItemKind, SiteConfig},
+};
+
+/// SHA-256 of a notice, as 64 lower-case hexadecimal digits in text.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NoticeHash(pub [u8; 32]);
+
+impl NoticeHash {
+    /// Reads 64 lower-case hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        Some(Self(bytes))
+    }
+}
+
+impl std::fmt::Display for NoticeHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl std::fmt::Debug for NoticeHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for NoticeHash {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for NoticeHash {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom("a notice hash is 64 lower-case hexadecimal digits")
+        })
+    }
+}
+
+macro_rules! texts {
+    ($($(#[$doc:meta])* $key:ident),+ $(,)?) => {
+        /// Every wording that a visitor meets, in one language. Plain text, never HTML.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct Texts {
+            $($(#[$doc])* pub $key: String,)+
+        }
+
+        impl Texts {
+            /// Replaces one wording by its key; `false` if there is no such key.
+            pub fn replace(&mut self, key: &str, text: &str) -> bool {
+                match key {
+                    $(stringify!($key) => text.clone_into(&mut self.$key),)+
+                    _ => return false,
+                }
+                true
+            }
+        }
+    };
+}
+
+texts! {
+    /// Writing direction: `ltr` or `rtl`.
+    direction,
+    /// The banner's heading.
+    banner_title,
+    /// The banner's text.
+    banner_text,
+    /// Label of the link to the cookie policy.
+    policy_link,
+    /// Grants every category.
+    accept_all,
+    /// Refuses every optional category.
+    reject_all,
+    /// Opens the dialog.
+    settings,
+    /// The small control that reopens the dialog.
+    privacy_settings,
+    /// The dialog's heading.
+    dialog_title,
+    /// The dialog's introduction.
+    dialog_text,
+    /// Saves the toggles as they stand.
+    confirm_choices,
+    /// Closes the dialog without saving.
+    close,
+    /// State of the necessary category, in place of a toggle.
+    always_active,
+    /// Label of `necessary`.
+    necessary_label,
+    /// Description of `necessary`.
+    necessary_text,
+    /// Label of `performance`.
+    performance_label,
+    /// Description of `performance`.
+    performance_text,
+    /// Label of `functional`.
+    functional_label,
+    /// Description of `functional`.
+    functional_text,
+    /// Label of `targeting`.
+    targeting_label,
+    /// Description of `targeting`.
+    targeting_text,
+    /// Heading above the services of a category.
+    services_heading,
+    /// Said where a category has no service.
+    no_services,
+    /// Column: an item's name.
+    item_name,
+    /// Column: who is behind a service.
+    item_provider,
+    /// Column: what an item is for.
+    item_purpose,
+    /// Column: how long an item stays.
+    item_lifetime,
+    /// Column: where an item is stored.
+    item_kind,
+    /// A cookie.
+    kind_cookie,
+    /// An item of `localStorage`.
+    kind_local_storage,
+    /// An item of `sessionStorage`.
+    kind_session_storage,
+    /// Label of the link to a provider's policy.
+    provider_policy,
+    /// The center's heading.
+    center_title,
+    /// The center's introduction.
+    center_text,
+    /// Heading of the current choice in the center.
+    center_current,
+    /// Said in the center when there is no choice yet.
+    center_none,
+    /// Heading of the history.
+    center_history,
+    /// Said when the history is empty.
+    center_history_empty,
+    /// Column: when.
+    center_when,
+    /// Column: how a choice was made.
+    center_how,
+    /// Column: what was chosen.
+    center_choice,
+    /// Downloads a receipt.
+    center_receipt,
+    /// Column: a record's id.
+    center_record,
+    /// Refuses everything that was granted.
+    center_withdraw,
+    /// What withdrawing does.
+    center_withdraw_text,
+    /// Label before the name of who is responsible.
+    center_controller,
+    /// Saves the center's form.
+    center_save,
+    /// Said after saving.
+    center_saved,
+    /// Said when saving failed.
+    center_failed,
+    /// Link back to the site.
+    center_back,
+    /// A category is allowed.
+    allowed,
+    /// A category is not allowed.
+    refused,
+    /// A choice made in the banner.
+    method_banner,
+    /// A choice made in the dialog.
+    method_dialog,
+    /// A choice made in the center.
+    method_center,
+    /// A choice made through the site's own control.
+    method_api,
+    /// Said when the link into the center is used up or too old.
+    center_link_expired,
+}
+
+impl Texts {
+    /// Label and description of a category.
+    pub fn category(&self, category: Category) -> (&str, &str) {
+        match category {
+            Category::Necessary => (&self.necessary_label, &self.necessary_text),
+            Category::Performance => (&self.performance_label, &self.performance_text),
+            Category::Functional => (&self.functional_label, &self.functional_text),
+            Category::Targeting => (&self.targeting_label, &self.targeting_text),
+        }
+    }
+
+    /// The word for where an item is stored.
+    pub fn kind(&self, kind: ItemKind) -> &str {
+        match kind {
+            ItemKind::Cookie => &self.kind_cookie,
+            ItemKind::LocalStorage => &self.kind_local_storage,
+            ItemKind::SessionStorage => &self.kind_session_storage,
+        }
+    }
+}
+
+/// What a visitor was shown: banner and dialog, in one language, under one rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Version of this format: 1.
+    pub version: u8,
+    /// The site.
+    pub site: String,
+    /// Id of the rule.
+    pub rule: String,
+    /// What the rule asks for.
+    pub model: Model,
+    /// Language tag.
+    pub language: String,
+    /// Who is responsible.
+    pub controller: String,
+    /// Address of the cookie policy.
+    pub policy_url: String,
+    /// The banner's markup, as rendered.
+    pub banner_html: String,
+    /// The banner's styles.
+    pub banner_css: String,
+    /// The dialog's styles.
+    pub dialog_css: String,
+    /// All wordings.
+    pub texts: Texts,
+    /// The four categories, in order, with what they hold.
+    pub categories: Vec<NoticeCategory>,
+}
+
+/// One category in a notice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeCategory {
+    /// Which.
+    pub id: Category,
+    /// Its label.
+    pub label: String,
+    /// Its description.
+    pub text: String,
+    /// Its services.
+    pub services: Vec<NoticeService>,
+}
+
+/// One service in a notice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeService {
+    /// Id within the site.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// The company behind it.
+    pub provider: String,
+    /// What it is for.
+    pub purpose: String,
+    /// The provider's policy; empty if none is known.
+    pub policy_url: String,
+    /// What it stores.
+    pub items: Vec<NoticeItem>,
+}
+
+/// One stored item in a notice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeItem {
+    /// Name or pattern.
+    pub name: String,
+    /// Where it is stored, in words.
+    pub kind: String,
+    /// What it is for.
+    pub purpose: String,
+    /// How long it stays.
+    pub lifetime: String,
+}
+
+impl Notice {
+    /// The SHA-256 of the canonical JSON (RFC 8785).
+    ///
+    /// # Panics
+    /// Never: the type holds nothing that JSON cannot.
+    pub fn hash(&self) -> NoticeHash {
+        NoticeHash(Sha256::digest(self.canonical()).into())
+    }
+
+    /// Canonical JSON (RFC 8785).
+    ///
+    /// # Panics
+    /// Never: the type holds nothing that JSON cannot.
+    #[expect(clippy::expect_used, reason = "strings, numbers and lists always serialise")]
+    pub fn canonical(&self) -> Vec<u8> {
+        serde_json_canonicalizer::to_vec(self).expect("a notice serialises")
+    }
+}
+
+/// The four categories of `config` with their services, in the wordings of `texts`.
+pub fn categories(config: &SiteConfig, texts: &Texts, language: &str) -> Vec<NoticeCategory> {
+    let fallback = config.default_language();
+    Category::ALL
+        .into_iter()
+        .map(|category| {
+            let (label, text) = texts.category(category);
+            NoticeCategory {
+                id: category,
+                label: label.to_owned(),
+                text: text.to_owned(),
+                services: config
+                    .services
+                    .iter()
+                    .filter(|service| service.category == category)
+                    .map(|service| NoticeService {
+                        id: service.id.clone(),
+                        name: service.name.clone(),
+                        provider: service.provider.clone(),
+                        purpose: service.purpose.get(language, fallback).to_owned(),
+                        policy_url: service.policy_url.clone().unwrap_or_default(),
+                        items: service
+                            .items
+                            .iter()
+                            .map(|item| NoticeItem {
+                                name: item.name.clone(),
+                                kind: texts.kind(item.kind).to_owned(),
+                                purpose: item.purpose.get(language, fallback).to_owned(),
+                                lifetime: item.lifetime.get(language, fallback).to_owned(),
+                            })
+                            .collect(),
+                    })
+                    .collect(),
+            }
+        })
+        .collect()
+}

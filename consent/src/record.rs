@@ -1,0 +1,299 @@
+//! The consent record: what the browser submits, what the server stores and signs.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::{Categories, Category, cookie, notice::NoticeHash};
+
+/// How far a browser's clock may be ahead of the server's, in milliseconds.
+pub const CLOCK_AHEAD_MS_MAX: i64 = 24 * 3_600_000;
+/// How old a submitted choice may be, in milliseconds: an outbox can wait that long for its server.
+pub const AGE_MS_MAX: i64 = 30 * 24 * 3_600_000;
+
+/// Where a choice was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// On the banner.
+    Banner,
+    /// In the dialog.
+    Dialog,
+    /// In the preference center.
+    Center,
+    /// By the site's own control, through `window.assent`.
+    Api,
+}
+
+impl Method {
+    /// The id as it stands in JSON.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Banner => "banner",
+            Self::Dialog => "dialog",
+            Self::Center => "center",
+            Self::Api => "api",
+        }
+    }
+
+    /// Reads an id.
+    pub fn from_id(id: &str) -> Option<Self> {
+        [Self::Banner, Self::Dialog, Self::Center, Self::Api]
+            .into_iter()
+            .find(|method| method.id() == id)
+    }
+}
+
+/// The decision per optional category.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Choice {
+    /// Performance.
+    pub performance: bool,
+    /// Functional.
+    pub functional: bool,
+    /// Targeting.
+    pub targeting: bool,
+}
+
+impl From<Categories> for Choice {
+    fn from(granted: Categories) -> Self {
+        Self {
+            performance: granted.has(Category::Performance),
+            functional: granted.has(Category::Functional),
+            targeting: granted.has(Category::Targeting),
+        }
+    }
+}
+
+impl From<Choice> for Categories {
+    fn from(choice: Choice) -> Self {
+        [
+            (true, Category::Necessary),
+            (choice.performance, Category::Performance),
+            (choice.functional, Category::Functional),
+            (choice.targeting, Category::Targeting),
+        ]
+        .into_iter()
+        .filter_map(|(granted, category)| granted.then_some(category))
+        .collect()
+    }
+}
+
+/// The public id of a visitor at one site: the first 16 bytes of the SHA-256 of the subject key.
+///
+/// The key is random and stays with the visitor; whoever holds it is the subject, and the server needs no
+/// other secret to check that.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Subject(pub [u8; 16]);
+
+impl Subject {
+    /// The subject of a key of 32 lower-case hexadecimal digits. `None` if it is not one.
+    pub fn of_key(key: &str) -> Option<Self> {
+        if !cookie::is_key(key.as_bytes()) {
+            return None;
+        }
+        let digest = Sha256::new_with_prefix(b"assent subject\0")
+            .chain_update(key.as_bytes())
+            .finalize();
+        let mut id = [0; 16];
+        id.copy_from_slice(&digest[..16]);
+        Some(Self(id))
+    }
+}
+
+impl std::fmt::Debug for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl Serialize for Subject {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex::encode(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Subject {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut id = [0; 16];
+        hex::decode_to_slice(String::deserialize(deserializer)?, &mut id)
+            .map_err(serde::de::Error::custom)?;
+        Ok(Self(id))
+    }
+}
+
+/// What the browser sends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Submission {
+    /// UUID version 7, made in the browser. The same id twice is one record.
+    pub id: Uuid,
+    /// The subject key; never stored.
+    pub key: String,
+    /// The revision that was shown.
+    pub revision: u32,
+    /// What was shown.
+    pub notice: NoticeHash,
+    /// Where the choice was made.
+    pub method: Method,
+    /// The choice.
+    pub choice: Choice,
+    /// Whether the banner asked for it; `false` for a change that the visitor began.
+    pub asked: bool,
+    /// Whether Global Privacy Control was on.
+    pub gpc: bool,
+    /// The record that this one replaces.
+    pub previous: Option<Uuid>,
+    /// The browser's clock, in milliseconds since 1970.
+    pub decided_at_ms: i64,
+}
+
+/// What is wrong with a submission: which field, and why, in words for a developer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {problem}")]
+pub struct Invalid {
+    /// The field.
+    pub field: &'static str,
+    /// The problem.
+    pub problem: &'static str,
+}
+
+impl Submission {
+    /// Checks all that needs no store, and returns the subject.
+    ///
+    /// # Errors
+    /// The first field that is wrong.
+    pub fn check(&self, now_ms: i64) -> Result<Subject, Invalid> {
+        let wrong = |field, problem| Err(Invalid { field, problem });
+        if self.id.get_version_num() != 7 {
+            return wrong("id", "must be a UUID of version 7");
+        }
+        if self.previous == Some(self.id) {
+            return wrong("previous", "must be another record's id");
+        }
+        if self.decided_at_ms > now_ms.saturating_add(CLOCK_AHEAD_MS_MAX) {
+            return wrong("decided_at_ms", "is more than a day ahead of the server's clock");
+        }
+        if self.decided_at_ms < now_ms.saturating_sub(AGE_MS_MAX) {
+            return wrong("decided_at_ms", "is more than 30 days ago");
+        }
+        Subject::of_key(&self.key).ok_or(Invalid {
+            field: "key",
+            problem: "must be 32 lower-case hexadecimal digits",
+        })
+    }
+}
+
+/// A consent record, as it is stored and signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConsentRecord {
+    /// Version of this format: 1.
+    pub version: u8,
+    /// The record's id.
+    pub id: Uuid,
+    /// The site.
+    pub site: String,
+    /// The visitor.
+    pub subject: Subject,
+    /// The revision that was shown.
+    pub revision: u32,
+    /// What was shown.
+    pub notice: NoticeHash,
+    /// Id of the rule that applied.
+    pub rule: String,
+    /// Language of the notice.
+    pub language: String,
+    /// Where the choice was made.
+    pub method: Method,
+    /// The choice.
+    pub choice: Choice,
+    /// Whether the banner asked for it.
+    pub asked: bool,
+    /// Whether Global Privacy Control was on.
+    pub gpc: bool,
+    /// The record that this one replaces.
+    pub previous: Option<Uuid>,
+    /// The browser's clock, in milliseconds since 1970.
+    pub decided_at_ms: i64,
+    /// The server's clock, in milliseconds since 1970.
+    pub received_at_ms: i64,
+    /// When the choice stops to count, in milliseconds since 1970.
+    pub expires_at_ms: i64,
+}
+
+impl ConsentRecord {
+    /// Canonical JSON (RFC 8785): what is signed.
+    ///
+    /// # Panics
+    /// Never: the type holds nothing that JSON cannot.
+    #[expect(clippy::expect_used, reason = "strings, numbers and booleans always serialise")]
+    pub fn canonical(&self) -> Vec<u8> {
+        serde_json_canonicalizer::to_vec(self).expect("a record serialises")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW_MS: i64 = 1_795_291_200_000;
+
+    fn submission() -> Submission {
+        serde_json::from_str(include_str!("../testdata/submission.json")).expect("golden submission")
+    }
+
+    #[test]
+    fn a_submission_names_its_subject() {
+        let subject = submission().check(NOW_MS).expect("valid");
+        assert_eq!(Some(subject), Subject::of_key(&submission().key));
+        assert_ne!(
+            hex::encode(subject.0),
+            submission().key,
+            "the subject must not give the key away"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let field = |change: fn(&mut Submission)| {
+            let mut submission = submission();
+            change(&mut submission);
+            submission.check(NOW_MS).expect_err("invalid").field
+        };
+        assert_eq!(field(|s| s.id = Uuid::from_u128(4)), "id");
+        assert_eq!(field(|s| s.key = "ABC".to_owned()), "key");
+        assert_eq!(field(|s| s.previous = Some(s.id)), "previous");
+        assert_eq!(
+            field(|s| s.decided_at_ms = NOW_MS + CLOCK_AHEAD_MS_MAX + 1),
+            "decided_at_ms"
+        );
+        assert_eq!(
+            field(|s| s.decided_at_ms = NOW_MS - AGE_MS_MAX - 1),
+            "decided_at_ms"
+        );
+        assert_eq!(field(|s| s.decided_at_ms = i64::MAX), "decided_at_ms");
+        assert_eq!(field(|s| s.decided_at_ms = i64::MIN), "decided_at_ms");
+    }
+
+    #[test]
+    fn unknown_categories_and_fields_are_refused() {
+        let text = include_str!("../testdata/submission.json");
+        for broken in [
+            text.replace("\"targeting\"", "\"marketing\""),
+            text.replace("\"asked\"", "\"asket\""),
+            text.replace("\"banner\"", "\"telepathy\""),
+        ] {
+            assert!(serde_json::from_str::<Submission>(&broken).is_err());
+        }
+    }
+
+    #[test]
+    fn choices_and_categories_say_the_same() {
+        for bits in 0..16 {
+            let granted = Categories::granted(bits);
+            assert_eq!(Categories::from(Choice::from(granted)), granted);
+        }
+    }
+}
