@@ -1,4 +1,4 @@
-//! The receipt: a consent record, signed. A compact JWS (RFC 7515) with EdDSA (RFC 8037).
+//! The receipt: a consent record, signed. A compact JWS (RFC 7515) with `EdDSA` (RFC 8037).
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};

@@ -25,13 +25,13 @@ export function apply(): void {
       const late = tag.dataset.type == 'module' || (src && tag.hasAttribute('defer'));
       if (late && !parallel && document.readyState == 'loading') continue;
       waits ||= !src && !late && running > 0;
-      if (!waits || parallel) run(tag, src);
+      if (!waits || parallel) run(tag, src, !late && !parallel);
     }
   }
 }
 
-/** Runs a held script in its place. */
-function run(held: HTMLScriptElement, src: string | undefined): void {
+/** Runs a held script in its place. `blocks`: inline scripts after it wait for it, as in a parsed page. */
+function run(held: HTMLScriptElement, src: string | undefined, blocks: boolean): void {
   const script = document.createElement('script');
   for (const { name, value } of held.attributes) {
     if (!/^(type|src|data-(category|type|src))$/.test(name)) script.setAttribute(name, value);
@@ -41,7 +41,8 @@ function run(held: HTMLScriptElement, src: string | undefined): void {
   script.text = held.text;
   if (src || script.type == 'module') {
     script.async = held.hasAttribute('async');
-    if (!script.async) {
+    // Not for a module: an inline one never says that it has run.
+    if (blocks) {
       running++;
       script.onload = script.onerror = () => {
         running--;

@@ -1,0 +1,220 @@
+use assent_consent::{
+    Categories, Category,
+    notice::{NoticeCategory, Texts},
+    record::Method,
+};
+use leptos::prelude::*;
+use uuid::Uuid;
+
+use crate::{
+    choices,
+    document::{Head, document, web_address},
+    history,
+    icon::{self, Icon},
+};
+
+/// Everything that the center shows to one visitor of one site.
+#[derive(Clone, Debug)]
+pub struct CenterPage<'a> {
+    /// Language tag of `texts`.
+    pub language: &'a str,
+    /// All wordings, with the writing direction.
+    pub texts: &'a Texts,
+    /// Address of `center.css`.
+    pub stylesheet: &'a str,
+    /// Address of the page's icon.
+    pub icon: &'a str,
+    /// What the visitor knows the site as.
+    pub site_name: &'a str,
+    /// Who is responsible for the data.
+    pub controller: &'a str,
+    /// Address of the cookie policy, http(s).
+    pub policy_url: &'a str,
+    /// Where to return to, http(s) or a path of this server; the link is left out where there is none.
+    pub back_url: Option<&'a str>,
+    /// The four categories, as [`categories`](assent_consent::notice::categories) makes them.
+    pub categories: &'a [NoticeCategory],
+    /// What the rule grants before a choice; sets the switches while there is none.
+    pub before_choice: Categories,
+    /// The choice that holds now.
+    pub current: Option<Current>,
+    /// Earlier choices, newest first, the current one included.
+    pub history: &'a [HistoryRow],
+    /// What has just happened.
+    pub news: Option<News>,
+    /// Address to which the forms are posted, same origin.
+    pub action: &'a str,
+    /// Further form fields, name and value, posted with every decision.
+    pub hidden: &'a [(&'a str, String)],
+}
+
+/// The choice that holds now.
+#[derive(Clone, Debug)]
+pub struct Current {
+    /// What is granted.
+    pub granted: Categories,
+    /// When the visitor decided.
+    pub decided: Moment,
+}
+
+/// A point in time, written for people and for machines.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// In the visitor's language: `20 November 2026, 14:03 UTC`.
+    pub text: String,
+    /// For `<time datetime>`: `2026-11-20T14:03:00Z`.
+    pub machine: String,
+}
+
+/// One choice of the past.
+#[derive(Clone, Debug)]
+pub struct HistoryRow {
+    /// When the visitor decided.
+    pub decided: Moment,
+    /// Where the choice was made.
+    pub method: Method,
+    /// What was granted.
+    pub granted: Categories,
+    /// The consent record.
+    pub record: Uuid,
+    /// Address of the receipt's download, same origin.
+    pub receipt_url: String,
+}
+
+/// What has just happened, said at the top of the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// The choice was stored.
+    Saved,
+    /// The choice could not be stored; the visitor may try again.
+    Failed,
+    /// The link that led here was used before or is too old.
+    LinkExpired,
+}
+
+/// The center as a whole HTML document.
+///
+/// Form fields: `performance`, `functional`, `targeting` (`on` where ticked) and `do` = `save`, `accept`,
+/// `reject` or `withdraw`, with the [`hidden`](CenterPage::hidden) ones.
+pub fn page(page: &CenterPage<'_>) -> String {
+    let texts = page.texts;
+    let head = Head {
+        language: page.language,
+        direction: &texts.direction,
+        stylesheet: page.stylesheet,
+        icon: page.icon,
+        title: &format!("{} – {}", texts.center_title, page.site_name),
+    };
+    let own = |address: &&str| address.starts_with('/') && !address.starts_with("//");
+    let back = page.back_url.filter(own).map(str::to_owned);
+    let back = back
+        .or_else(|| page.back_url.and_then(web_address))
+        .map(|address| {
+            view! {
+                <a class="back" href=address>
+                    {icon::draw(Icon::Back)}
+                    <span>{texts.center_back.clone()}</span>
+                </a>
+            }
+        });
+    let policy = web_address(page.policy_url).map(|address| {
+        view! { <li><a href=address>{texts.policy_link.clone()}</a></li> }
+    });
+    let body = view! {
+        <header class="bar">
+            <p class="site">{page.site_name.to_owned()}</p>
+            {back}
+        </header>
+        <main>
+            <div class="intro">
+                <h1>{texts.center_title.clone()}</h1>
+                <p class="lead">{texts.center_text.clone()}</p>
+                <ul class="facts">
+                    <li>{format!("{}: {}", texts.center_controller, page.controller)}</li>
+                    {policy}
+                </ul>
+            </div>
+            {page.news.map(|news| said(news, texts))}
+            {current(page)}
+            {choices::form(page)}
+            {choices::withdraw(page)}
+            {history::section(page)}
+        </main>
+        <footer class="foot">
+            {icon::draw(Icon::Mark)}
+            <span>"Assent"</span>
+        </footer>
+    };
+    document(&head, body.into_any())
+}
+
+fn said(news: News, texts: &Texts) -> AnyView {
+    match news {
+        News::Saved => view! {
+            <p class="news good" role="status">
+                {icon::draw(Icon::Check)}
+                <span>{texts.center_saved.clone()}</span>
+            </p>
+        }
+        .into_any(),
+        News::Failed | News::LinkExpired => {
+            let text = if news == News::Failed {
+                texts.center_failed.clone()
+            } else {
+                texts.center_link_expired.clone()
+            };
+            view! {
+                <p class="news bad" role="alert">
+                    {icon::draw(Icon::Warning)}
+                    <span>{text}</span>
+                </p>
+            }
+            .into_any()
+        }
+    }
+}
+
+fn current(page: &CenterPage<'_>) -> AnyView {
+    let texts = page.texts;
+    let state = match &page.current {
+        Some(current) => {
+            let time = current.decided.clone();
+            view! {
+                <p class="since"><time datetime=time.machine dir="auto">{time.text}</time></p>
+                {outcome(current.granted, texts)}
+            }
+            .into_any()
+        }
+        None => view! { <p class="since">{texts.center_none.clone()}</p> }.into_any(),
+    };
+    view! {
+        <section class="card current" aria-labelledby="current">
+            <h2 id="current">{texts.center_current.clone()}</h2>
+            {state}
+        </section>
+    }
+    .into_any()
+}
+
+/// The optional categories, each with a sign and the word for allowed or refused.
+pub(crate) fn outcome(granted: Categories, texts: &Texts) -> AnyView {
+    let entries = Category::OPTIONAL
+        .map(|category| {
+            let (label, _) = texts.category(category);
+            let (class, sign, word) = if granted.has(category) {
+                ("yes", Icon::Check, &texts.allowed)
+            } else {
+                ("no", Icon::Cross, &texts.refused)
+            };
+            view! {
+                <li class=class>
+                    {icon::draw(sign)}
+                    <span class="label">{label.to_owned()}</span>
+                    <span class="state">{word.clone()}</span>
+                </li>
+            }
+        })
+        .into_iter()
+        .collect_view();
+    view! { <ul class="outcome">{entries}</ul> }.into_any()
+}

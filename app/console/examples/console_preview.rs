@@ -1,0 +1,58 @@
+//! Writes the pages with two months of a shop into the folder that the first argument names: for looking at
+//! their design without a server.
+
+#[path = "../tests/fixture/mod.rs"]
+mod fixture;
+
+use std::{fs, path::Path};
+
+use assent_console::{
+    MessagePage, RatesPage, SetPasswordPage, SignInPage, message, rates, set_password, sign_in,
+};
+use fixture::{ASSETS, Fixture};
+
+fn main() -> std::io::Result<()> {
+    let folder = std::env::args().nth(1).unwrap_or_else(|| ".".to_owned());
+    let write = |name: &str, html: String| fs::write(Path::new(&folder).join(name), html);
+    for days in [7, 30, 90, 366] {
+        write(&format!("rates-{days}.html"), rates(&Fixture::new(days).page()))?;
+    }
+    let fixture = Fixture::new(30);
+    write(
+        "rates-empty.html",
+        rates(&RatesPage {
+            days: &[],
+            ..fixture.page()
+        }),
+    )?;
+    write(
+        "sign-in.html",
+        sign_in(&SignInPage {
+            assets: ASSETS,
+            action: "/console/sign-in",
+            hidden: &[],
+            email: "owner@localhost",
+            error: Some("That email and password do not belong together."),
+        }),
+    )?;
+    write(
+        "password.html",
+        set_password(&SetPasswordPage {
+            assets: ASSETS,
+            action: "/console/password",
+            hidden: &[],
+            token: "token",
+            email: "owner@localhost",
+            error: None,
+        }),
+    )?;
+    write(
+        "message.html",
+        message(&MessagePage {
+            assets: ASSETS,
+            title: "This link has been used",
+            text: "A sign-in link works once, and for a limited time. Start the server again to get a new one.",
+            link: Some(("Sign in with a password", "/console/sign-in")),
+        }),
+    )
+}

@@ -1,0 +1,21 @@
+//! The owner's console: signing in, and the consent rates of a site.
+//!
+//! Rendered on the server by Leptos and complete without any script: links, plain forms and a chart that is
+//! drawn as SVG here. The pages need no more than `default-src 'none'; style-src 'self'; img-src 'self'
+//! data:; form-action 'self'`. They take plain numbers and addresses; no clock, no store. English only.
+//!
+//! `figures` turns counts into what people read, `chart` turns them into geometry; both are pure, and tested
+//! without a page. To add a page: give it a module with its data and its function, and use `document`.
+
+mod access;
+mod chart;
+mod counts;
+mod days;
+mod document;
+mod figures;
+mod rates;
+
+pub use access::{SetPasswordPage, SignInPage, set_password, sign_in};
+pub use counts::{Counts, DayCounts};
+pub use document::{Assets, MessagePage, message};
+pub use rates::{RatesPage, SiteLink, rates};

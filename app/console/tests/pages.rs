@@ -1,0 +1,184 @@
+//! What stands on the console's pages.
+
+mod fixture;
+
+use assent_console::{
+    Counts, RatesPage, SetPasswordPage, SignInPage, SiteLink, rates, set_password, sign_in,
+};
+use fixture::{ASSETS, Fixture, TODAY};
+
+/// What a reader sees: the text without the tags.
+fn text(html: &str) -> String {
+    let mut inside = false;
+    html.chars()
+        .filter(|letter| match letter {
+            '<' => {
+                inside = true;
+                false
+            }
+            '>' => !std::mem::take(&mut inside),
+            _ => !inside,
+        })
+        .collect::<String>()
+        .replace('\u{a0}', " ")
+}
+
+#[test]
+fn denominators_stand_beside_their_rates() {
+    let mut fixture = Fixture::new(1);
+    fixture.days[0].counts = Counts {
+        shown: 1_938,
+        accepted_all: 700,
+        rejected_all: 400,
+        mixed: 104,
+        performance: 790,
+        functional: 760,
+        targeting: 710,
+    };
+    let text = text(&rates(&fixture.page()));
+    for part in [
+        "Decided62.1 %1,204 of 1,938 shown",
+        "Accepted all58.1 %700 of 1,204 decided",
+        "Rejected all33.2 %400 of 1,204 decided",
+        "Mixed8.6 %104 of 1,204 decided",
+        "Performance65.6 % · 790 of 1,204 decided",
+        "Functional63.1 % · 760 of 1,204 decided",
+        "Targeting59.0 % · 710 of 1,204 decided",
+        "page views, not people",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
+#[test]
+fn changes_are_against_the_previous_period() {
+    let mut fixture = Fixture::new(1);
+    fixture.days[0].counts = Counts {
+        shown: 200,
+        accepted_all: 60,
+        ..Counts::default()
+    };
+    let page = RatesPage {
+        previous: Counts {
+            shown: 100,
+            accepted_all: 20,
+            rejected_all: 20,
+            ..Counts::default()
+        },
+        ..fixture.page()
+    };
+    let seen = text(&rates(&page));
+    assert!(seen.contains("Up 100.0 % from 100"), "{seen}");
+    assert!(seen.contains("Down 10.0 points from 40.0 %"), "{seen}");
+    assert!(seen.contains("Up 50.0 points from 50.0 %"), "{seen}");
+    let seen = text(&rates(&RatesPage {
+        previous: Counts::default(),
+        ..page
+    }));
+    assert!(seen.contains("No earlier figure"), "{seen}");
+}
+
+#[test]
+fn no_rate_is_made_from_nothing() {
+    let mut fixture = Fixture::new(2);
+    for entry in &mut fixture.days {
+        entry.counts = Counts {
+            shown: 3,
+            ..Counts::default()
+        };
+    }
+    let text = text(&rates(&RatesPage {
+        previous: Counts::default(),
+        ..fixture.page()
+    }));
+    assert!(text.contains("Accepted all–0 of 0 decided"), "{text}");
+    assert!(text.contains("Performance– · 0 of 0 decided"), "{text}");
+    assert!(text.contains("Decided0.0 %0 of 6 shown"), "{text}");
+    assert!(!text.contains("NaN") && !text.contains("inf%"), "{text}");
+}
+
+#[test]
+fn without_counts_the_owner_learns_what_to_do() {
+    let fixture = Fixture::new(30);
+    let html = rates(&RatesPage {
+        days: &[],
+        ..fixture.page()
+    });
+    assert!(
+        html.contains("&lt;script async fetchpriority=\"high\" src=\"https://consent.marram.example/s/demo.js\"&gt;&lt;/script&gt;"),
+        "{html}"
+    );
+    for absent in ["<table", "class=\"chart\"", "class=\"figures\"", "0.0"] {
+        assert!(!html.contains(absent), "{absent}");
+    }
+}
+
+#[test]
+fn nothing_that_an_owner_writes_becomes_markup() {
+    let bad = "<script>alert(1)</script>\"'&";
+    let fixture = Fixture::new(7);
+    let html = rates(&RatesPage {
+        email: bad,
+        csrf: bad,
+        site_name: bad,
+        sites: &[SiteLink {
+            name: bad.to_owned(),
+            address: bad.to_owned(),
+            current: true,
+        }],
+        script_tag: bad,
+        ..fixture.page()
+    });
+    assert!(!html.contains("<script"), "{html}");
+    let html = set_password(&SetPasswordPage {
+        assets: ASSETS,
+        action: bad,
+        hidden: &[("x", bad.to_owned())],
+        token: bad,
+        email: bad,
+        error: Some(bad),
+    });
+    assert!(!html.contains("<script"), "{html}");
+}
+
+#[test]
+fn nothing_needs_a_looser_content_security_policy() {
+    let fixture = Fixture::new(30);
+    let pages = [
+        rates(&fixture.page()),
+        sign_in(&SignInPage {
+            assets: ASSETS,
+            action: "/console/sign-in",
+            hidden: &[],
+            email: "",
+            error: None,
+        }),
+    ];
+    for html in pages {
+        assert!(html.starts_with("<!DOCTYPE html>"), "{html}");
+        for inline in ["style=", "<style", "<script", " onclick"] {
+            assert!(!html.contains(inline), "{inline}");
+        }
+    }
+}
+
+#[test]
+fn signing_out_carries_the_token_and_the_period_is_marked() {
+    let html = rates(&Fixture::new(30).page());
+    assert!(
+        html.contains("<input type=\"hidden\" name=\"csrf\" value=\"token\">"),
+        "{html}"
+    );
+    assert!(
+        html.contains("href=\"/console/sites/demo?days=30\" aria-current=\"true\""),
+        "{html}"
+    );
+    assert!(!html.contains("?days=7\" aria-current"), "{html}");
+    assert!(html.contains("value=\"2026-10-22\" max=\"2026-11-20\""), "{html}");
+    let fixture = Fixture::new(31);
+    let earlier = RatesPage {
+        to_day: TODAY - 1,
+        ..fixture.page()
+    };
+    assert!(!rates(&earlier).contains("aria-current=\"true\""));
+}

@@ -1,0 +1,99 @@
+// axe-core finds nothing on banner, dialog, center and console, light and dark.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+
+import { banner, control, dialog, settle, world } from '../harness.mjs';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const SCHEMES = ['light', 'dark'];
+
+let shop;
+before(async () => (shop = await world()));
+after(() => shop?.close());
+
+/** Runs axe on a page, or on one part of it, and fails with what it found. */
+async function clean(page, within) {
+  // Through the debugger, because the server's pages forbid scripts.
+  await page.evaluate(AXE);
+  const violations = await page.evaluate(
+    async (within) => (await window.axe.run(within ?? document, { resultTypes: ['violations'] })).violations,
+    within ?? null,
+  );
+  assert.deepEqual(
+    violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join('; ')}`),
+    [],
+  );
+}
+
+/** Opens everything that can be folded out. */
+async function openAll(part) {
+  const closed = part.locator('details:not([open]) > summary, button[aria-expanded="false"]');
+  while (await closed.count()) await closed.first().click();
+}
+
+for (const colorScheme of SCHEMES) {
+  test(`banner, control and dialog, ${colorScheme}`, async () => {
+    const visitor = await shop.visitor({ colorScheme });
+    const page = await visitor.open('/policy');
+    await banner(page).waitFor();
+    await settle(page);
+    await clean(page);
+    await control(page, 'settings').click();
+    await dialog(page).waitFor();
+    await settle(page);
+    await clean(page);
+    await openAll(dialog(page));
+    await settle(page);
+    await clean(page);
+    await control(page, 'reject-all').click();
+    await dialog(page).waitFor({ state: 'detached' });
+    await settle(page);
+    await clean(page);
+    await visitor.close();
+  });
+
+  test(`preference center, ${colorScheme}`, async () => {
+    const visitor = await shop.visitor({ colorScheme });
+    const page = await visitor.context.newPage();
+    await page.goto(`${shop.server.origin}/c/shop`);
+    await clean(page);
+    await page.locator('button[name=do][value=accept]').click();
+    await page.waitForLoadState();
+    await openAll(page.locator('main'));
+    await clean(page);
+    await visitor.close();
+  });
+}
+
+test('console: sign-in, password, rates, light and dark', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.context.newPage();
+  const eachScheme = async () => {
+    for (const colorScheme of SCHEMES) {
+      await page.emulateMedia({ colorScheme });
+      // Colours may fade over.
+      await settle(page);
+      await clean(page);
+    }
+  };
+  await page.goto(`${shop.server.origin}/console`);
+  await eachScheme();
+  await page.goto(shop.server.signInLink());
+  await eachScheme();
+  for (const field of await page.locator('input[type=password]').all()) await field.fill('a long enough password');
+  await page.locator('button[type=submit], form button').last().click();
+  await page.waitForLoadState();
+  assert.equal(await page.locator('input[type=password]').count(), 0, 'signed in');
+  await eachScheme();
+  const shopper = await shop.visitor();
+  const shopped = await shopper.open();
+  await control(shopped, 'accept').click();
+  await shopped.waitForFunction(() => localStorage.getItem('assent-shop-outbox') === '[]');
+  await page.goto(`${shop.server.origin}/console`);
+  await eachScheme();
+  assert.ok(await page.getByRole('img').or(page.locator('svg[role=img]')).count(), 'a chart');
+  await shopper.close();
+  await visitor.close();
+});

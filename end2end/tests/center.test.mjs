@@ -1,0 +1,83 @@
+// The preference center on another origin: who may enter, and how a change there reaches the site.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { banner, control, hasRun, ran, settle, until, world } from '../harness.mjs';
+
+let shop;
+before(async () => (shop = await world()));
+after(() => shop?.close());
+
+async function acceptedThenCenter() {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await control(page, 'accept').click();
+  await hasRun(page, ['gtag', 'gtm', 'hotjar', 'pixel']);
+  await page.waitForFunction(() => localStorage.getItem('assent-shop-outbox') === '[]');
+  await page.evaluate(() => window.assent.center());
+  await page.waitForURL(`${shop.server.origin}/c/shop**`);
+  return [visitor, page];
+}
+
+test('it shows the choice made on the site, and the link cannot be used twice', async () => {
+  const [visitor, page] = await acceptedThenCenter();
+  assert.equal(await page.locator('input[name=targeting]').isChecked(), true);
+  assert.equal(await page.locator('a[href*="/receipts/"]').count(), 1);
+  assert.ok(!page.url().includes('t='), 'the token is gone from the address');
+  const link = visitor.requests.find((url) => url.includes('/c/shop?') && url.includes('t='));
+  assert.ok(link);
+  const stranger = await shop.visitor();
+  const theirs = await stranger.context.newPage();
+  await theirs.goto(link);
+  assert.equal(await theirs.locator('a[href*="/receipts/"]').count(), 0);
+  assert.equal(await theirs.locator('input[name=targeting]').isChecked(), false);
+  await stranger.close();
+  await visitor.close();
+});
+
+test('a change there applies on the next load of the site', async () => {
+  const [visitor, page] = await acceptedThenCenter();
+  await page.locator('input[name=targeting]').uncheck();
+  await page.locator('button[name=do][value=save]').click();
+  await page.waitForLoadState();
+  await page.goto(shop.at('/'));
+  await hasRun(page, ['gtag', 'hotjar']);
+  await settle(page);
+  assert.deepEqual((await ran(page)).sort(), ['gtag', 'hotjar']);
+  const { granted } = await visitor.consent();
+  assert.equal(granted, 0b0111);
+  const cookies = await visitor.cookies();
+  assert.ok(cookies.includes('_ga') && !cookies.includes('_fbp') && !cookies.includes('_gcl_au'));
+  await visitor.close();
+});
+
+test('a first choice made there comes back by the link to the site', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.context.newPage();
+  await page.goto(`${shop.server.origin}/c/shop`);
+  await page.locator('button[name=do][value=reject]').click();
+  await page.waitForLoadState();
+  await page.locator('a[href$="/c/shop/back"]').first().click();
+  await page.waitForURL(`${shop.origin}/**`);
+  await until(async () => (await visitor.consent())?.granted === 1, 'the choice');
+  assert.equal(await banner(page).count(), 0);
+  assert.ok(!page.url().includes('assent='), 'the token is gone from the address');
+  const { key, record } = await visitor.consent();
+  assert.equal((await shop.server.record('shop', record, key)).record.method, 'center');
+  await visitor.close();
+});
+
+test('another site cannot post into it', async () => {
+  const [visitor] = await acceptedThenCenter();
+  const { key } = await visitor.consent();
+  shop.page('/attack', {
+    tag: '',
+    head: '',
+    body: `<form method="post" action="${shop.server.origin}/c/shop"><input name="do" value="withdraw"><button id="go">Win</button></form>`,
+  });
+  const page = await visitor.open('/attack');
+  await page.click('#go');
+  await page.waitForLoadState();
+  assert.equal(await shop.server.recordsOf('shop', key), 1);
+  await visitor.close();
+});

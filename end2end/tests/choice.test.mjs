@@ -1,0 +1,154 @@
+// Accept, reject, a mixed choice in the dialog, a withdrawal.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { banner, control, dialog, hasRun, ran, settle, until, world } from '../harness.mjs';
+
+const ALL = ['gtag', 'gtm', 'hotjar', 'pixel'];
+const OPTIONAL_COOKIES = /^(_ga|_gcl_au|_fbp|_hj)/;
+
+let shop;
+before(async () => (shop = await world()));
+after(() => shop?.close());
+
+const acknowledged = (visitor) =>
+  until(async () => {
+    const { key, record } = await visitor.consent();
+    return shop.server.record('shop', record, key);
+  }, 'the record');
+
+test('accept all: every tag runs at once, without a reload, and the record arrives', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await control(page, 'accept').click();
+  await hasRun(page, ALL);
+  assert.equal(await banner(page).count(), 0);
+  assert.equal((await visitor.consent()).granted, 15);
+  const cookies = await visitor.cookies();
+  for (const name of ['_ga', '_ga_TEST1', '_fbp', '_gcl_au', '_hjSession_1']) assert.ok(cookies.includes(name), name);
+  assert.ok(visitor.requests.includes('https://www.youtube.com/embed/x1'));
+  const { record, receipt } = await acknowledged(visitor);
+  assert.deepEqual(record.choice, { performance: true, functional: true, targeting: true });
+  assert.equal(record.method, 'banner');
+  assert.equal(record.asked, true);
+  assert.equal(receipt.split('.').length, 3);
+  assert.deepEqual(page.errors, []);
+  await visitor.close();
+});
+
+test('the consent cookie is one first-party cookie under 400 bytes, Lax', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await control(page, 'reject').click();
+  const { cookie, decided_at_s } = await until(() => visitor.consent(), 'the cookie');
+  assert.ok(cookie.name.length + cookie.value.length < 400);
+  assert.equal(cookie.sameSite, 'Lax');
+  assert.match(cookie.domain, /shop\.test$/);
+  assert.ok(Math.abs(decided_at_s - Date.now() / 1000) < 30);
+  const days = (cookie.expires - Date.now() / 1000) / 86_400;
+  assert.ok(days > 179 && days <= 180.1, `${days} days`);
+  await visitor.close();
+});
+
+test('reject all: nothing runs, now or on the next page, and the record says so', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await control(page, 'reject').click();
+  await banner(page).waitFor({ state: 'detached' });
+  await page.reload();
+  await settle(page);
+  assert.equal(await banner(page).count(), 0);
+  assert.deepEqual(visitor.foreign(), []);
+  assert.deepEqual(await visitor.cookies(), ['assent-shop']);
+  const { record } = await acknowledged(visitor);
+  assert.deepEqual(record.choice, { performance: false, functional: false, targeting: false });
+  await visitor.close();
+});
+
+test('mixed, in the dialog: only what was switched on runs', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await control(page, 'settings').click();
+  await dialog(page).waitFor();
+  const switches = dialog(page).getByRole('switch');
+  assert.equal(await switches.count(), 3);
+  for (const box of await switches.all()) assert.equal(await box.isChecked(), false);
+  await dialog(page).getByRole('switch', { name: /performance/i }).check();
+  assert.equal(await visitor.consent(), null, 'a switch alone is no choice');
+  await control(page, 'confirm').click();
+  await hasRun(page, ['gtag', 'hotjar']);
+  await dialog(page).waitFor({ state: 'detached' });
+  assert.equal(await banner(page).count(), 0);
+  await settle(page);
+  assert.deepEqual((await ran(page)).sort(), ['gtag', 'hotjar']);
+  assert.equal((await visitor.consent()).granted, 0b0011);
+  const { record } = await acknowledged(visitor);
+  assert.equal(record.method, 'dialog');
+  assert.deepEqual(record.choice, { performance: true, functional: false, targeting: false });
+  await visitor.close();
+});
+
+test('the dialog names every service and cookie, and its other buttons work', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await control(page, 'settings').click();
+  await dialog(page).waitFor();
+  const text = await dialog(page).evaluate((element) => element.textContent);
+  for (const part of ['Google Analytics', 'Hotjar', 'YouTube', 'Meta Pixel', 'Meta Pixel Limited', '_ga', '_fbp', '1 day']) {
+    assert.ok(text.includes(part), part);
+  }
+  await control(page, 'close').click();
+  await dialog(page).waitFor({ state: 'detached' });
+  assert.equal(await visitor.consent(), null, 'closing is no choice');
+  assert.equal(await banner(page).count(), 1);
+  await control(page, 'settings').click();
+  await control(page, 'reject-all').click();
+  await until(async () => (await visitor.consent())?.granted === 1, 'reject all');
+  await page.evaluate(() => window.assent.show());
+  await control(page, 'accept-all').click();
+  await until(async () => (await visitor.consent())?.granted === 15, 'accept all');
+  await hasRun(page, ALL);
+  await visitor.close();
+});
+
+test('withdraw: cookies and storage items go, tags stop with the next page', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await control(page, 'accept').click();
+  await hasRun(page, ALL);
+  const first = await visitor.consent();
+  await page.evaluate(() => window.assent.withdraw());
+  await until(async () => !(await visitor.context.cookies(shop.at())).some(({ name }) => OPTIONAL_COOKIES.test(name)), 'the erasure');
+  assert.deepEqual(await page.evaluate(() => [localStorage.getItem('lastExternalReferrer'), sessionStorage.getItem('_hjViewportId')]), [null, null]);
+  assert.equal(await page.locator('iframe[src]').count(), 0, 'the embed is held again');
+  const second = await visitor.consent();
+  assert.equal(second.granted, 1);
+  assert.equal(second.key, first.key, 'the same subject');
+  const { record } = await acknowledged(visitor);
+  assert.equal(record.previous, first.record);
+  assert.equal(record.asked, false);
+  const before = visitor.foreign().length;
+  await page.reload();
+  await settle(page);
+  assert.deepEqual(await ran(page), []);
+  assert.equal(visitor.foreign().length, before);
+  await visitor.close();
+});
+
+test('withdrawing one category in the dialog leaves the others alone', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await control(page, 'accept').click();
+  await hasRun(page, ALL);
+  await page.evaluate(() => window.assent.show());
+  await dialog(page).waitFor();
+  const targeting = dialog(page).getByRole('switch', { name: /targeting/i });
+  assert.equal(await targeting.isChecked(), true, 'the dialog shows the present choice');
+  await targeting.uncheck();
+  await control(page, 'confirm').click();
+  await until(async () => !(await visitor.cookies()).includes('_fbp'), 'the erasure');
+  const cookies = await visitor.cookies();
+  assert.ok(cookies.includes('_ga') && !cookies.includes('_gcl_au'));
+  assert.equal((await visitor.consent()).granted, 0b0111);
+  await visitor.close();
+});

@@ -1,0 +1,88 @@
+// Under a Content-Security-Policy: strict styles and nonces pass without a report; without WebAssembly the
+// translated gate takes over; without that, everything stays held and the center is the way.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { banner, control, dialog, hasRun, ran, settle, until, world } from '../harness.mjs';
+
+const held = (text) => `<script nonce="n1" type="text/plain" data-category="targeting">${text}</script>`;
+const HEAD =
+  held('(window.ran ??= []).push("inline")') +
+  '<script nonce="n1" type="text/plain" data-category="targeting" src="https://tags.vendor.example/outer.js"></script>';
+
+let shop;
+const policy = (script) =>
+  `default-src 'none'; script-src ${script}; style-src 'self'; img-src 'self' data:; connect-src ${shop.server.origin}; frame-src https://www.youtube.com; base-uri 'none'`;
+const serve = (path, script, attributes) =>
+  shop.page(path, {
+    tag: shop.tag(attributes),
+    head: HEAD,
+    body: '<iframe title="Film" data-category="functional" data-src="https://www.youtube.com/embed/x1"></iframe>',
+    headers: { 'content-security-policy': policy(script) },
+  });
+
+before(async () => {
+  shop = await world();
+  serve('/strict', "'nonce-n1' 'wasm-unsafe-eval'", 'async nonce="n1"');
+  serve('/no-wasm', "'nonce-n1'", 'async nonce="n1"');
+  // Only the loader's own address, so that nothing else of the server may be loaded.
+  serve('/no-gate', `'nonce-other' ${shop.server.origin}/s/shop.js`, 'async');
+});
+after(() => shop?.close());
+
+async function open(path) {
+  const visitor = await shop.visitor();
+  await visitor.context.addInitScript(() => {
+    window.violations = [];
+    document.addEventListener('securitypolicyviolation', (event) => {
+      window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`);
+    });
+  });
+  return [visitor, await visitor.open(path)];
+}
+
+test('nonces and strict styles: no violation, in banner, dialog and released tags', async () => {
+  const [visitor, page] = await open('/strict');
+  await banner(page).waitFor();
+  assert.notEqual(await banner(page).evaluate((element) => getComputedStyle(element).position), 'static', 'styles apply');
+  await control(page, 'settings').click();
+  await dialog(page).waitFor();
+  await dialog(page).getByRole('switch', { name: /functional/i }).check();
+  await control(page, 'confirm').click();
+  await until(() => visitor.foreign().length === 1, 'the frame');
+  await page.evaluate(() => window.assent.set({ targeting: true }));
+  await hasRun(page, ['inline', 'outer']);
+  await settle(page);
+  assert.deepEqual(await page.evaluate(() => window.violations), []);
+  await visitor.close();
+});
+
+test("without 'wasm-unsafe-eval' the translated gate decides, and settings lead to the center", async () => {
+  const [visitor, page] = await open('/no-wasm');
+  await control(page, 'accept').click();
+  await hasRun(page, ['inline', 'outer']);
+  assert.ok(visitor.requests.some((url) => /\/a\/[0-9a-f]+\/gate\.js$/.test(url)));
+  const { key, record, granted } = await visitor.consent();
+  assert.equal(granted, 15);
+  await until(() => shop.server.record('shop', record, key), 'the record');
+  const back = await visitor.open('/no-wasm');
+  await hasRun(back, ['inline', 'outer']);
+  await back.evaluate(() => window.assent.withdraw());
+  await until(async () => (await visitor.consent()).granted === 1, 'the withdrawal');
+  await back.evaluate(() => window.assent.show());
+  await back.waitForURL(`${shop.server.origin}/c/shop**`);
+  assert.equal(await back.locator('form').first().isVisible(), true);
+  await visitor.close();
+});
+
+test('where no gate can run, everything stays held and the banner leads to the center', async () => {
+  const [visitor, page] = await open('/no-gate');
+  await banner(page).waitFor();
+  await settle(page);
+  assert.deepEqual(visitor.foreign(), []);
+  assert.deepEqual(await ran(page), []);
+  await control(page, 'settings').click();
+  await page.waitForURL(`${shop.server.origin}/c/shop**`);
+  assert.equal(await visitor.consent(), null);
+  await visitor.close();
+});

@@ -1,0 +1,88 @@
+// The demo site, as a newcomer meets it: no mapped hosts, the server's own loopback address.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { banner, control, dialog, launch, until } from '../harness.mjs';
+import { Server } from '../server.mjs';
+
+let server;
+let browser;
+before(async () => {
+  server = await Server.prepare({ host: '127.0.0.1', options: ['--demo'] });
+  await server.start();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+async function visit(file, options) {
+  const context = await browser.newContext(options);
+  const foreign = [];
+  const failed = [];
+  context.on('request', (request) => {
+    if (!request.url().startsWith(server.origin)) foreign.push(request.url());
+  });
+  context.on('response', (response) => {
+    if (response.status() >= 400) failed.push(`${response.status()} ${response.url()}`);
+  });
+  const page = await context.newPage();
+  await page.goto(`${server.origin}/demo/${file}`);
+  return { context, page, foreign, failed };
+}
+
+const states = (page) => page.locator('.chip .state').allTextContents();
+
+for (const [file, tags] of [
+  ['', 4],
+  ['article.html', 5],
+  ['visit.html', 5],
+  ['shop.html', 6],
+  ['cookies.html', 4],
+]) {
+  test(`/demo/${file}: held, then run, then stopped`, async () => {
+    const { context, page, foreign, failed } = await visit(file, { viewport: { width: 1440, height: 900 } });
+    await banner(page).waitFor();
+    assert.deepEqual(await states(page), Array(tags).fill('held'));
+    assert.ok((await context.cookies()).every(({ name }) => name === 'marram_session'));
+    await control(page, 'accept').click();
+    await until(async () => (await states(page)).every((state) => state === 'ran'), 'every tag to run');
+    await page.locator('.panel summary').click();
+    await until(async () => !(await page.locator('.panel-body').innerText()).includes('not declared'), 'declared items only', 3000);
+    await page.evaluate(() => window.assent.withdraw());
+    await until(async () => (await context.cookies()).every(({ name }) => ['marram_session', 'assent-demo'].includes(name)), 'the erasure');
+    await page.reload();
+    await until(async () => (await states(page)).join() === Array(tags).fill('held').join(), 'all to be held again');
+    assert.deepEqual(foreign, []);
+    assert.deepEqual(failed, []);
+    await context.close();
+  });
+}
+
+test('the panel and the banner do not meet, on a phone and on a desktop', async () => {
+  for (const viewport of [
+    { width: 375, height: 667 },
+    { width: 1280, height: 800 },
+  ]) {
+    const { context, page } = await visit('', { viewport });
+    await banner(page).waitFor();
+    const strip = await page.locator('.panel').boundingBox();
+    const box = await banner(page).boundingBox();
+    assert.ok(strip.y + strip.height <= box.y, JSON.stringify({ strip, box }));
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0);
+    await context.close();
+  }
+});
+
+test('the footer control opens the dialog in the three languages', async () => {
+  const titles = new Set();
+  for (const locale of ['en-GB', 'de-DE', 'fr-FR']) {
+    const { context, page } = await visit('article.html', { locale });
+    await page.locator('footer [data-assent=settings]').click();
+    await dialog(page).waitFor();
+    titles.add(await dialog(page).getByRole('heading').first().innerText());
+    await context.close();
+  }
+  assert.equal(titles.size, 3);
+});

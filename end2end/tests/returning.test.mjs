@@ -1,0 +1,78 @@
+// A returning visitor pays nothing: no banner, no dialog, no request, tags at once.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { banner, control, hasRun, settle, world } from '../harness.mjs';
+
+let shop;
+before(async () => (shop = await world()));
+after(() => shop?.close());
+
+test('no banner, no dialog, no request to Assent, tags run before the page is parsed', async () => {
+  // The loader stands before the page's parser here, so that its speed shows in the order of things.
+  shop.page('/sync', {
+    tag: shop.tag(''),
+    head: '<script type="text/plain" data-category="targeting">(window.ran ??= []).push("early " + document.readyState)</script>',
+    body: '<script>(window.ran ??= []).push("page")</script>',
+  });
+  const visitor = await shop.visitor();
+  const first = await visitor.open('/sync');
+  await control(first, 'accept').click();
+  await hasRun(first, ['early complete', 'page']);
+  await first.waitForFunction(() => localStorage.getItem('assent-shop-outbox') === '[]');
+  // A warm cache holds the loader.
+  const network = [];
+  const page = await visitor.context.newPage();
+  const session = await visitor.context.newCDPSession(page);
+  await session.send('Network.enable');
+  const cached = new Set();
+  session.on('Network.requestServedFromCache', ({ requestId }) => cached.add(requestId));
+  session.on('Network.responseReceived', ({ requestId, response }) => response.fromDiskCache && cached.add(requestId));
+  session.on('Network.requestWillBeSent', ({ requestId, request }) => network.push({ requestId, url: request.url }));
+  await page.goto(shop.at('/sync'));
+  await settle(page);
+  assert.deepEqual(await page.evaluate(() => window.ran), ['early loading', 'page']);
+  assert.equal(await banner(page).count(), 0);
+  const assent = network.filter(({ url }) => url.startsWith(shop.server.origin));
+  assert.deepEqual(assent.map(({ url }) => url), [`${shop.server.origin}/s/shop.js`]);
+  assert.ok(assent.every(({ requestId }) => cached.has(requestId)), 'the loader came from the cache');
+  await visitor.close();
+});
+
+test('with an async tag, too', async () => {
+  const visitor = await shop.visitor();
+  const first = await visitor.open();
+  await control(first, 'accept').click();
+  await first.waitForFunction(() => localStorage.getItem('assent-shop-outbox') === '[]');
+  await first.close();
+  const before = visitor.requests.length;
+  const page = await visitor.open();
+  await hasRun(page, ['gtag', 'gtm', 'hotjar', 'pixel']);
+  await settle(page);
+  assert.equal(await banner(page).count(), 0);
+  const own = visitor.requests.slice(before).filter((url) => url.startsWith(shop.server.origin));
+  assert.deepEqual(own, [`${shop.server.origin}/s/shop.js`], 'no dialog, no notice, no event');
+  await visitor.close();
+});
+
+test('an expired, foreign or broken cookie is no consent', async () => {
+  const donor = await shop.visitor();
+  const page = await donor.open();
+  await control(page, 'accept').click();
+  const { cookie, decided_at_s } = await donor.consent();
+  await donor.close();
+  for (const value of [
+    cookie.value.replace(String(decided_at_s), String(decided_at_s - 181 * 86_400)),
+    cookie.value.replace(String(decided_at_s), String(decided_at_s + 3 * 86_400)),
+    cookie.value.replace(/^1\./, '2.'),
+    cookie.value.replace(/\.f\./, '.F.'),
+    `${cookie.value}x`,
+    'true',
+  ]) {
+    const visitor = await shop.visitor();
+    await visitor.context.addCookies([{ name: 'assent-shop', value, url: shop.at() }]);
+    await banner(await visitor.open()).waitFor();
+    assert.deepEqual(visitor.foreign(), [], value);
+    await visitor.close();
+  }
+});

@@ -1,0 +1,69 @@
+// With the inline stub, tags that nobody has marked wait for the gate as well, by their host.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { banner, control, hasRun, ran, settle, until, world } from '../harness.mjs';
+import { ROOT } from '../server.mjs';
+
+const STUB = readFileSync(join(ROOT, 'target/assets/stub.js'), 'utf8');
+const HOSTS = { 'google-analytics': ['www.googletagmanager.com'], youtube: ['www.youtube.com'], 'meta-pixel': ['connect.facebook.net', 'www.facebook.com'] };
+
+let shop;
+before(async () => {
+  shop = await world({
+    change(config) {
+      for (const service of config.services) service.hosts = HOSTS[service.id] ?? [];
+      return config;
+    },
+  });
+  shop.page('/unmarked', {
+    tag: `<script>${STUB}</script>${shop.tag()}`,
+    head: `
+      <script>window.dataLayer = window.dataLayer || []; function gtag(){dataLayer.push(arguments);} gtag('js', new Date());</script>
+      <script async src="https://www.googletagmanager.com/gtag/js?id=G-TEST1"></script>
+      <script src="https://connect.facebook.net/en_US/fbevents.js"></script>`,
+    body: '<iframe title="Film" src="https://www.youtube.com/embed/x1"></iframe><img alt="" src="https://www.facebook.com/tr?id=1">',
+  });
+});
+after(() => shop?.close());
+
+test('nothing of a foreign host runs or stores before the choice', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open('/unmarked');
+  await banner(page).waitFor();
+  await settle(page);
+  assert.deepEqual(await ran(page), []);
+  assert.deepEqual(await visitor.cookies(), []);
+  const [first] = await page.evaluate(() => window.dataLayer.map((entry) => [...entry].slice(0, 2)));
+  assert.deepEqual(first, ['consent', 'default']);
+  await visitor.close();
+});
+
+test('each is released with its own category', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open('/unmarked');
+  await banner(page).waitFor();
+  await page.evaluate(() => window.assent.set({ performance: true }));
+  await hasRun(page, ['gtag']);
+  await settle(page);
+  assert.deepEqual(await ran(page), ['gtag']);
+  await page.evaluate(() => window.assent.set({ functional: true, targeting: true }));
+  await hasRun(page, ['gtag', 'pixel']);
+  await until(() => page.locator('iframe[src]').count(), 'the frame');
+  await visitor.close();
+});
+
+test('calls made before the loader has arrived are kept', async () => {
+  shop.page('/queue', {
+    tag: `<script>${STUB}</script>${shop.tag()}`,
+    head: "<script>window.heard = []; window.assent.on('change', (choice) => window.heard.push(choice.targeting));</script>",
+    body: '',
+  });
+  const visitor = await shop.visitor();
+  const page = await visitor.open('/queue');
+  await control(page, 'accept').click();
+  assert.deepEqual(await page.evaluate(() => window.heard), [true]);
+  await visitor.close();
+});

@@ -1,0 +1,77 @@
+// The recorder: answers for every vendor host in the world, notes each request, and sets cookies as vendors
+// do. The browser is told that all names but *.test live here.
+import http from 'node:http';
+import https from 'node:https';
+import net from 'node:net';
+
+import { certificate } from './certificate.mjs';
+
+const note = (name) => `(window.ran ??= []).push(${JSON.stringify(name)});`;
+const cookie = (text) => `document.cookie = ${JSON.stringify(`${text}; path=/; max-age=86400; samesite=lax`)};`;
+const ping = (url) => `new Image().src = ${JSON.stringify(url)};`;
+
+/** Host and start of the path → what the vendor's script does. */
+const SCRIPTS = [
+  ['www.googletagmanager.com/gtag/js', note('gtag') + cookie('_ga=GA1.1.1.1') + cookie('_ga_TEST1=GS2.1.s1') + ping('https://www.google-analytics.com/g/collect?v=2')],
+  ['www.googletagmanager.com/gtm.js', note('gtm') + cookie('_gcl_au=1.1.1.1')],
+  [
+    'connect.facebook.net/en_US/fbevents.js',
+    note('pixel') + cookie('_fbp=fb.1.1.1') + ping('https://www.facebook.com/tr?id=1&ev=PageView') + "localStorage.setItem('lastExternalReferrer', 'empty');",
+  ],
+  ['static.hotjar.com/c/hotjar-', note('hotjar') + cookie('_hjSession_1=a') + cookie('_hjSessionUser_1=a') + "sessionStorage.setItem('_hjViewportId', 'a');"],
+];
+
+const PIXEL = Buffer.from('R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==', 'base64');
+
+function answer(request, response, requests) {
+  const url = new URL(request.url, `https://${request.headers.host}`);
+  // Chromium's own updater asks as well, and has no page behind it.
+  if (request.headers['sec-fetch-mode']) requests.push({ host: url.hostname, path: url.pathname + url.search, cookie: request.headers.cookie ?? '' });
+  response.setHeader('set-cookie', 'vendor=1; path=/; max-age=86400; secure; samesite=none');
+  response.setHeader('access-control-allow-origin', '*');
+  const wait = Number(url.searchParams.get('wait') ?? 0);
+  setTimeout(() => {
+    const place = url.hostname + url.pathname;
+    const script = SCRIPTS.find(([start]) => place.startsWith(start))?.[1];
+    if (script || url.pathname.endsWith('.js')) {
+      response.setHeader('content-type', 'text/javascript');
+      response.end(script ?? note(url.searchParams.get('name') ?? url.pathname.slice(1, -3)));
+    } else if (url.pathname.startsWith('/embed') || url.pathname.startsWith('/maps')) {
+      response.setHeader('content-type', 'text/html');
+      response.end('<!doctype html><title>Vendor</title><p>A vendor’s frame');
+    } else {
+      response.setHeader('content-type', 'image/gif');
+      response.end(PIXEL);
+    }
+  }, wait);
+}
+
+/** Starts the recorder: `{ port, requests, close() }`; `requests` holds `{ host, path, cookie }`. */
+export async function vendors() {
+  const requests = [];
+  const handle = (request, response) => answer(request, response, requests);
+  const plain = http.createServer(handle);
+  const secure = https.createServer(certificate(), handle);
+  const sockets = new Set();
+  // One port for both: a TLS greeting begins with the byte 22.
+  const door = net.createServer((socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    socket.once('data', (first) => {
+      socket.pause();
+      socket.unshift(first);
+      (first[0] === 22 ? secure : plain).emit('connection', socket);
+      process.nextTick(() => socket.resume());
+    });
+  });
+  await new Promise((done) => door.listen(0, '127.0.0.1', done));
+  return {
+    port: door.address().port,
+    requests,
+    close() {
+      for (const socket of sockets) socket.destroy();
+      door.close();
+    },
+  };
+}

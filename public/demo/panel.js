@@ -1,0 +1,110 @@
+// The demo's panel: which tags of this page have run, which are held, and what lies in the browser.
+
+const panel = document.getElementById("panel");
+const labels = { necessary: "Necessary", performance: "Performance", functional: "Functional", targeting: "Targeting" };
+let declared = [];
+let last = "";
+
+/** Builds an element from a tag name, a class and children. */
+const make = (tag, className, ...children) => {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...children);
+  return element;
+};
+
+/** The tags of the page in document order; several elements of one vendor are one tag. */
+function tags() {
+  const ran = new Set((window.__demo ?? []).map(({ name }) => name));
+  const found = new Map();
+  for (const element of document.querySelectorAll("[data-demo]")) {
+    const held = element.type === "text/plain" || (element.dataset.src !== undefined && !element.getAttribute("src"));
+    const { demo: name, category } = element.dataset;
+    const before = found.get(name);
+    found.set(name, { name, category: category ?? before?.category ?? categoryOf[name], held: held || !!before?.held });
+  }
+  return [...found.values()].map((tag) => ({
+    ...tag,
+    state: ran.has(tag.name) ? (tag.held ? "until reload" : "ran") : tag.held ? "held" : "loading",
+  }));
+}
+
+// A released script no longer says which category it belonged to.
+const categoryOf = {
+  "Google tag": "performance",
+  Hotjar: "performance",
+  "Google Tag Manager": "targeting",
+  "Meta Pixel": "targeting",
+  "Product tag": "targeting",
+  "Crisp chat": "functional",
+  "YouTube video": "functional",
+  "Google Maps": "functional",
+};
+
+/** The category under which the site's configuration declares an item. */
+const category = (kind, name) => declared.find((item) => item.kind === kind && item.pattern.test(name))?.category;
+
+/** What the page can see in the browser. */
+function items() {
+  const cookies = document.cookie
+    .split("; ")
+    .filter(Boolean)
+    .map((pair) => ["cookie", pair.split("=")[0]]);
+  const local = Object.keys(localStorage).map((name) => ["local-storage", name]);
+  const session = Object.keys(sessionStorage).map((name) => ["session-storage", name]);
+  return [...cookies, ...local, ...session].map(([kind, name]) => ({ kind, name, category: category(kind, name) }));
+}
+
+const chip = (tag) => make("li", `chip ${tag.state.replace(" ", "-")}`, make("span", "dot"), tag.name, make("span", "state", tag.state));
+
+const row = (first, group, third) =>
+  make("tr", "", make("td", "", first), make("td", `cat ${group ?? ""}`, labels[group] ?? "not declared"), make("td", "", third));
+
+const table = (caption, heads, rows) => {
+  const head = make("tr", "", ...heads.map((text) => Object.assign(make("th", "", text), { scope: "col" })));
+  return make("table", "", make("caption", "", caption), make("thead", "", head), make("tbody", "", ...rows));
+};
+
+function draw() {
+  const now = tags();
+  const kept = items();
+  const picture = JSON.stringify([now, kept]);
+  if (picture === last) return;
+  last = picture;
+  const ran = now.filter((tag) => tag.state !== "held" && tag.state !== "loading").length;
+  const optional = kept.filter((item) => item.category !== "necessary").length;
+  sum.textContent = `${ran} of ${now.length} tags have run · ${optional} optional items stored`;
+  chips.replaceChildren(...now.map(chip));
+  const kinds = { cookie: "cookie", "local-storage": "local storage", "session-storage": "session storage" };
+  body.replaceChildren(
+    table("Tags on this page", ["Tag", "Category", "State"], now.map((tag) => row(tag.name, tag.category, tag.state))),
+    table("In your browser, for this site", ["Name", "Category", "Kind"], kept.map((item) => row(item.name, item.category, kinds[item.kind]))),
+    make("p", "panel-note", "All vendors here are local stand-ins: they set the well-known cookies and send nothing to anybody."),
+  );
+}
+
+const sum = make("span", "panel-sum");
+const chips = make("ul", "chips");
+const body = make("div", "panel-body");
+body.tabIndex = 0;
+body.setAttribute("role", "region");
+body.setAttribute("aria-label", "Tags and stored items");
+const details = make("details", "", make("summary", "panel-bar", make("strong", "", "Demo"), sum, chips), body);
+panel.replaceChildren(details);
+
+draw();
+document.addEventListener("assent:change", () => setTimeout(draw));
+setInterval(draw, 700);
+fetch("site.json")
+  .then((answer) => answer.json())
+  .then((site) => {
+    declared = site.services.flatMap((service) =>
+      service.items.map((item) => ({
+        kind: item.kind ?? "cookie",
+        category: service.category,
+        pattern: new RegExp(`^${item.name.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*")}$`),
+      })),
+    );
+    last = "";
+    draw();
+  });

@@ -1,0 +1,119 @@
+//! Embeds the browser's files: everything of `target/assets` (made by `cargo xtask build`; another folder
+//! with `ASSENT_ASSETS`), compressed, and everything of `public/`.
+
+use std::{
+    env,
+    fmt::Write as _,
+    fs, io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// What the server cannot do without.
+const NEEDED: [&str; 9] = [
+    "banner.css",
+    "center.css",
+    "console.css",
+    "dialog.css",
+    "dialog.js",
+    "dialog.wasm",
+    "gate.js",
+    "gate.wasm",
+    "host.js",
+];
+
+fn main() -> ExitCode {
+    match embed() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            println!("cargo::error={problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn embed() -> Result<(), String> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    println!("cargo::rerun-if-env-changed=ASSENT_ASSETS");
+    let assets = env::var_os("ASSENT_ASSETS").map_or_else(|| root.join("target/assets"), PathBuf::from);
+    let public = root.join("public");
+    println!("cargo::rerun-if-changed={}", assets.display());
+    println!("cargo::rerun-if-changed={}", public.display());
+
+    for name in NEEDED {
+        if !assets.join(name).is_file() {
+            return Err(format!(
+                "{} is missing. Run `cargo xtask build`, which makes it.",
+                assets.join(name).display()
+            ));
+        }
+    }
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
+    let mut source = String::new();
+    list(&mut source, "ASSETS", &assets, Some(&out))?;
+    list(&mut source, "PUBLIC", &public, None)?;
+    fs::write(out.join("embedded.rs"), source).map_err(|error| error.to_string())
+}
+
+/// Writes a static list of the files below `folder`, in the order of their names. With `compressed`, brotli
+/// and gzip of each are made there; without, only the file itself is embedded.
+fn list(source: &mut String, constant: &str, folder: &Path, compressed: Option<&Path>) -> Result<(), String> {
+    let mut files = Vec::new();
+    walk(folder, &mut files).map_err(|error| format!("{}: {error}", folder.display()))?;
+    files.sort();
+    let _ = writeln!(source, "pub(crate) static {constant}: &[File] = &[");
+    for file in files {
+        let name = file
+            .strip_prefix(folder)
+            .map_err(|error| error.to_string())?
+            .to_string_lossy()
+            .replace('\\', "/");
+        let file = file
+            .canonicalize()
+            .map_err(|error| format!("{}: {error}", file.display()))?;
+        let include = |path: &Path| format!("include_bytes!({:?})", path.display().to_string());
+        let plain = include(&file);
+        let (brotli, gzip) = match compressed {
+            Some(out) => {
+                let bytes = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+                let stem = name.replace('/', "_");
+                let brotli = out.join(format!("{stem}.br"));
+                let gzip = out.join(format!("{stem}.gz"));
+                compress(&bytes, &brotli, &gzip).map_err(|error| format!("{}: {error}", file.display()))?;
+                (include(&brotli), include(&gzip))
+            }
+            None => ("&[]".to_owned(), "&[]".to_owned()),
+        };
+        let _ = writeln!(
+            source,
+            "    File {{ name: {name:?}, bytes: {plain}, brotli: {brotli}, gzip: {gzip} }},"
+        );
+    }
+    source.push_str("];\n");
+    Ok(())
+}
+
+fn compress(bytes: &[u8], brotli: &Path, gzip: &Path) -> io::Result<()> {
+    let params = brotli::enc::BrotliEncoderParams {
+        quality: 11,
+        lgwin: 22,
+        size_hint: bytes.len(),
+        ..Default::default()
+    };
+    brotli::BrotliCompress(&mut &bytes[..], &mut fs::File::create(brotli)?, &params)?;
+    let mut encoder = flate2::write::GzEncoder::new(fs::File::create(gzip)?, flate2::Compression::best());
+    io::Write::write_all(&mut encoder, bytes)?;
+    encoder.finish().map(drop)
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            walk(&path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}

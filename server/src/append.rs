@@ -1,0 +1,141 @@
+//! Group commit: many submissions, one transaction.
+//!
+//! Whoever has a record puts it in a bounded queue and waits. One task takes what is there, commits it, and
+//! answers. While it commits, the next batch gathers: under load the batches grow, and no one waits for a
+//! timer. A full queue is refused at once, so that the browser's outbox keeps the record.
+
+use std::sync::Arc;
+
+use assent_store::{Appended, Batch, Count, NewRecord, Store};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+
+/// The most submissions in one commit.
+const BATCH_MAX: usize = 512;
+
+/// Why a submission is not stored. In each case it is worth trying again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotStored {
+    /// The queue is full, or the server is about to end.
+    #[error("the queue is full")]
+    Busy,
+    /// The store failed; the log says why.
+    #[error("the store failed")]
+    Failed,
+}
+
+enum Work {
+    Record(NewRecord, oneshot::Sender<Result<Appended, NotStored>>),
+    Count(Count),
+}
+
+/// The way into the log of records.
+#[derive(Clone, Debug)]
+pub(crate) struct Queue {
+    sender: mpsc::Sender<Work>,
+}
+
+impl Queue {
+    /// Appends a record; returns once it is durable.
+    pub(crate) async fn append(&self, record: NewRecord) -> Result<Appended, NotStored> {
+        let (answer, committed) = oneshot::channel();
+        self.sender
+            .try_send(Work::Record(record, answer))
+            .map_err(|_| NotStored::Busy)?;
+        committed.await.unwrap_or(Err(NotStored::Failed))
+    }
+
+    /// Adds to a count with the next commit, without waiting for it.
+    pub(crate) fn count(&self, count: Count) -> Result<(), NotStored> {
+        self.sender
+            .try_send(Work::Count(count))
+            .map_err(|_| NotStored::Busy)
+    }
+}
+
+/// The task behind a [`Queue`]; without it the queue takes nothing.
+#[derive(Debug)]
+pub(crate) struct Appender {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Appender {
+    /// Refuses new submissions, commits those that wait, and returns when that is done.
+    pub(crate) async fn finish(self) {
+        let _ = self.stop.send(());
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the appender ended badly");
+        }
+    }
+}
+
+/// A queue that nobody drains; it lives as long as the second part.
+#[cfg(test)]
+pub(crate) fn stuck(len: usize) -> (Queue, impl Sized) {
+    let (sender, receiver) = mpsc::channel(len);
+    (Queue { sender }, receiver)
+}
+
+/// Starts the appender with a queue for `len` submissions.
+pub(crate) fn start(store: Arc<dyn Store>, len: usize) -> (Queue, Appender) {
+    let (sender, receiver) = mpsc::channel(len.max(1));
+    let (stop, stopped) = oneshot::channel();
+    let task = tokio::spawn(run(store, receiver, stopped));
+    (Queue { sender }, Appender { stop, task })
+}
+
+async fn run(store: Arc<dyn Store>, mut queue: mpsc::Receiver<Work>, mut stopped: oneshot::Receiver<()>) {
+    let mut work = Vec::with_capacity(BATCH_MAX);
+    let mut open = true;
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut stopped, if open => {
+                open = false;
+                queue.close();
+            }
+            taken = queue.recv_many(&mut work, BATCH_MAX) => {
+                if taken == 0 {
+                    return;
+                }
+                commit(store.as_ref(), &mut work).await;
+            }
+        }
+    }
+}
+
+async fn commit(store: &dyn Store, work: &mut Vec<Work>) {
+    let mut batch = Batch::default();
+    let mut answers = Vec::with_capacity(work.len());
+    for work in work.drain(..) {
+        match work {
+            Work::Record(record, answer) => {
+                batch.records.push(record);
+                answers.push(answer);
+            }
+            Work::Count(count) => batch.counts.push(count),
+        }
+    }
+    match store.append(&batch).await {
+        Ok(appended) => {
+            debug_assert_eq!(appended.len(), answers.len(), "one answer for each record");
+            // A closed receiver is a client that went away; its record is stored all the same.
+            for (answer, appended) in answers.into_iter().zip(appended) {
+                let _ = answer.send(Ok(appended));
+            }
+        }
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                records = answers.len(),
+                "a batch was not stored"
+            );
+            for answer in answers {
+                let _ = answer.send(Err(NotStored::Failed));
+            }
+        }
+    }
+}

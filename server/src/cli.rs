@@ -1,0 +1,203 @@
+//! The command line.
+
+use std::{fs, io::Write as _, path::PathBuf, process::ExitCode};
+
+use assent_consent::site::SiteConfig;
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    config::Config,
+    demo, publish,
+    serve::{self, Failure},
+};
+
+/// Consent management: banner, gate, receipts and rates.
+#[derive(Debug, Parser)]
+#[command(name = "assent", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve {
+        #[command(flatten)]
+        options: Options,
+        /// Publish the demo site and serve its pages at /demo/.
+        #[arg(long)]
+        demo: bool,
+        /// Print the configuration that is in effect, as TOML, and end.
+        #[arg(long)]
+        print_config: bool,
+    },
+    /// Publish a site's configuration (JSON). A running server takes it up within seconds.
+    Publish {
+        /// The configuration.
+        file: PathBuf,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Print the loader of a configuration, as visitors get it, without publishing anything.
+    Loader {
+        /// The configuration (JSON); the demo site's if none is given.
+        file: Option<PathBuf>,
+        /// Language; the site's first if none is given.
+        #[arg(long)]
+        lang: Option<String>,
+    },
+}
+
+/// Settings; each is taken from its flag, else its environment variable, else the TOML file.
+#[derive(Debug, Args)]
+struct Options {
+    /// TOML file with settings.
+    #[arg(long, env = "ASSENT_CONFIG")]
+    config: Option<PathBuf>,
+    /// Address and port to listen on [default: 127.0.0.1:8787].
+    #[arg(long, env = "ASSENT_LISTEN")]
+    listen: Option<std::net::SocketAddr>,
+    /// Origin under which browsers reach the server, such as `https://consent.example`.
+    #[arg(long, env = "ASSENT_PUBLIC_URL")]
+    public_url: Option<String>,
+    /// Folder of the database and the signing key [default: data].
+    #[arg(long, env = "ASSENT_DATA")]
+    data: Option<PathBuf>,
+    /// Addresses of proxies whose X-Forwarded-For is believed, parted by commas.
+    #[arg(long, env = "ASSENT_TRUSTED_PROXIES", value_delimiter = ',')]
+    trusted_proxies: Option<Vec<std::net::IpAddr>>,
+    /// Header with the visitor's country, set by a trusted proxy, such as CF-IPCountry.
+    #[arg(long, env = "ASSENT_COUNTRY_HEADER")]
+    country_header: Option<String>,
+    /// Consent records a minute for one address and site; 0: no limit [default: 300].
+    #[arg(long, env = "ASSENT_RECORDS_PER_MINUTE")]
+    records_per_minute: Option<u32>,
+    /// Impressions a minute for one address and site; 0: no limit [default: 1200].
+    #[arg(long, env = "ASSENT_EVENTS_PER_MINUTE")]
+    events_per_minute: Option<u32>,
+    /// Tokens between site and center a minute for one address and site; 0: no limit [default: 120].
+    #[arg(long, env = "ASSENT_HANDOVERS_PER_MINUTE")]
+    handovers_per_minute: Option<u32>,
+    /// Attempts to sign in a minute for one address; 0: no limit [default: 10].
+    #[arg(long, env = "ASSENT_SIGN_INS_PER_MINUTE")]
+    sign_ins_per_minute: Option<u32>,
+    /// Submissions that may wait for a commit [default: 4096].
+    #[arg(long, env = "ASSENT_QUEUE_LEN")]
+    queue_len: Option<usize>,
+}
+
+impl Options {
+    fn config(self) -> Result<Config, Failure> {
+        let mut config = Config::read(self.config.as_deref())?;
+        set(&mut config.server.listen, self.listen);
+        set(&mut config.server.public_url, self.public_url);
+        set(&mut config.server.data, self.data);
+        set(&mut config.proxy.trusted, self.trusted_proxies);
+        set(&mut config.proxy.country_header, self.country_header);
+        set(&mut config.limits.records_per_minute, self.records_per_minute);
+        set(&mut config.limits.events_per_minute, self.events_per_minute);
+        set(&mut config.limits.handovers_per_minute, self.handovers_per_minute);
+        set(&mut config.limits.sign_ins_per_minute, self.sign_ins_per_minute);
+        set(&mut config.limits.queue_len, self.queue_len);
+        config.check()?;
+        Ok(config)
+    }
+}
+
+fn set<T>(setting: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *setting = given;
+    }
+}
+
+/// Reads the command line and does what it says.
+pub fn run() -> ExitCode {
+    match execute(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("assent: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve {
+            options,
+            demo,
+            print_config,
+        } => {
+            let config = options.config()?;
+            if print_config {
+                return print(
+                    &config
+                        .to_toml()
+                        .map_err(|error| Failure::Other(error.to_string()))?,
+                );
+            }
+            serve::serve(&config, demo)
+        }
+        Command::Publish { file, options } => {
+            let site = read_site(&file)?;
+            let revision = serve::publish(&options.config()?, &site)?;
+            print(&format!(
+                "{} is published as revision {}.\n",
+                site.id, revision.number
+            ))
+        }
+        Command::Loader { file, lang } => {
+            let site = match file {
+                Some(file) => read_site(&file)?,
+                None => demo::config().map_err(Failure::Other)?,
+            };
+            print(&publish::loader::preview(&site, lang.as_deref())?)
+        }
+    }
+}
+
+fn read_site(file: &PathBuf) -> Result<SiteConfig, Failure> {
+    let text = fs::read_to_string(file)
+        .map_err(|error| Failure::Other(format!("cannot read {}: {error}", file.display())))?;
+    serde_json::from_str(&text).map_err(|error| Failure::Other(format!("{}: {error}", file.display())))
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(|error| Failure::Other(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_go_before_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("assent.toml");
+        fs::write(&file, "[limits]\nrecords_per_minute = 7\nevents_per_minute = 8\n").unwrap();
+        let cli = Cli::parse_from([
+            "assent",
+            "serve",
+            "--config",
+            file.to_str().unwrap(),
+            "--records-per-minute",
+            "0",
+        ]);
+        let Command::Serve { options, .. } = cli.command else {
+            panic!("another command");
+        };
+        let limits = options.config().unwrap().limits;
+        assert_eq!((limits.records_per_minute, limits.events_per_minute), (0, 8));
+        assert_eq!(limits.handovers_per_minute, 120);
+    }
+}

@@ -1,0 +1,426 @@
+//! `/c/{site}`: the preference center, a page that needs no script.
+//!
+//! The visitor's key is in a cookie that only this site's center gets. It comes in by a one-time token from
+//! the site, or is made with the first choice. The center's choices go the same way as the browser's.
+
+use std::sync::Arc;
+
+use assent_center::{CenterPage, Current, HistoryRow, Moment, News};
+use assent_consent::{
+    Categories, Category,
+    notice::NoticeHash,
+    record::{Choice, ConsentRecord, Method, Subject, Submission},
+};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, Query, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{
+    address::{self, Client},
+    assets, body, cookies, handover, loader, origin, page,
+    problem::Problem,
+    site, text,
+};
+use crate::{
+    app::{App, AppState},
+    clock, intake,
+    publish::{Site, Variant},
+    random,
+};
+
+/// Choices that the history shows.
+const HISTORY_LEN: u32 = 50;
+/// How long the cookie stays: thirteen months, the longest that a choice can count.
+const COOKIE_S: u32 = 395 * 86_400;
+const SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
+
+/// The routes.
+pub(crate) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/c/{site}", get(show).post(decide))
+        .route("/c/{site}/back", get(back))
+        .route("/c/{site}/receipts/{id}", get(receipt))
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Asked {
+    t: Option<String>,
+    lang: Option<String>,
+    saved: Option<String>,
+}
+
+/// Who the visitor is to this site, and where they came from.
+#[derive(Clone, Debug)]
+struct Visitor {
+    key: String,
+    subject: Subject,
+    /// Place of the origin to go back to among the site's.
+    origin: usize,
+}
+
+impl Visitor {
+    fn new(key: String, origin: usize) -> Option<Self> {
+        Some(Self {
+            subject: Subject::of_key(&key)?,
+            key,
+            origin,
+        })
+    }
+
+    /// Reads the cookie: the key, a dot, the place of the origin.
+    fn read(site: &Site, headers: &HeaderMap) -> Option<Self> {
+        let (key, origin) = cookies::read(headers, &cookie_name(site))?.split_once('.')?;
+        Self::new(key.to_owned(), origin.parse().ok()?)
+    }
+
+    fn cookie(&self, app: &App, site: &Site) -> String {
+        cookies::write(
+            &cookie_name(site),
+            &format!("{}.{}", self.key, self.origin),
+            &format!("/c/{}", site.id()),
+            "Lax",
+            COOKIE_S,
+            app.is_secure(),
+        )
+    }
+}
+
+fn cookie_name(site: &Site) -> String {
+    format!("assent-center-{}", site.id())
+}
+
+async fn show(
+    State(app): State<AppState>,
+    client: Client,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Response {
+    let site = match find(&app, &id) {
+        Ok(site) => site,
+        Err(response) => return response,
+    };
+    let mut news = asked.saved.is_some().then_some(News::Saved);
+    if let Some(token) = &asked.t {
+        match handover::take_subject(&app, site.id(), token).await {
+            Ok(Some(key)) => {
+                let from = text(&headers, header::REFERER).and_then(|address| site.origin_of(address));
+                if let Some(visitor) = Visitor::new(key, from.unwrap_or(0)) {
+                    let to = address(&site, asked.lang.as_deref(), &headers, false);
+                    return page::see_other(&to, &[visitor.cookie(&app, &site)]);
+                }
+                news = Some(News::LinkExpired);
+            }
+            Ok(None) => news = Some(News::LinkExpired),
+            Err(problem) => return unavailable(problem.status()),
+        }
+    }
+    let visitor = Visitor::read(&site, &headers);
+    let view = View {
+        app: &app,
+        site: &site,
+        client,
+        wanted: asked.lang.as_deref(),
+        headers: &headers,
+    };
+    view.render(StatusCode::OK, visitor.as_ref(), news).await
+}
+
+#[derive(Debug, Deserialize)]
+struct Decision {
+    r#do: Deed,
+    performance: Option<String>,
+    functional: Option<String>,
+    targeting: Option<String>,
+    /// The revision and the notice that the page showed: what the visitor agreed to, even if another was
+    /// published meanwhile.
+    revision: u32,
+    notice: NoticeHash,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Deed {
+    Save,
+    Accept,
+    Reject,
+    Withdraw,
+}
+
+impl Decision {
+    fn choice(&self) -> Choice {
+        match self.r#do {
+            Deed::Save => Choice {
+                performance: self.performance.is_some(),
+                functional: self.functional.is_some(),
+                targeting: self.targeting.is_some(),
+            },
+            Deed::Accept => Categories::ALL.into(),
+            Deed::Reject | Deed::Withdraw => Categories::NECESSARY.into(),
+        }
+    }
+}
+
+async fn decide(
+    State(app): State<AppState>,
+    client: Client,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let site = match find(&app, &id) {
+        Ok(site) => site,
+        Err(response) => return response,
+    };
+    let visitor = Visitor::read(&site, &headers);
+    match store(&app, &site, client, visitor.clone(), &headers, body).await {
+        Ok(visitor) => {
+            let to = address(&site, asked.lang.as_deref(), &headers, true);
+            page::see_other(&to, &[visitor.cookie(&app, &site)])
+        }
+        Err(problem) => {
+            let view = View {
+                app: &app,
+                site: &site,
+                client,
+                wanted: asked.lang.as_deref(),
+                headers: &headers,
+            };
+            view.render(problem.status(), visitor.as_ref(), Some(News::Failed))
+                .await
+        }
+    }
+}
+
+/// Stores what the form says; the visitor is made here if there was none.
+async fn store(
+    app: &App,
+    site: &Site,
+    client: Client,
+    visitor: Option<Visitor>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Visitor, Problem> {
+    origin::own(app, headers)?;
+    app.limits
+        .records
+        .check(client.address, site.id())
+        .map_err(Problem::too_many)?;
+    let decision: Decision = body::form(headers, body).await?;
+    let visitor = match visitor {
+        Some(visitor) => visitor,
+        None => Visitor::new(random::subject_key(app.random.as_ref())?, 0)
+            .ok_or_else(|| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "No key could be made."))?,
+    };
+    let newest = app.store.history(site.id(), visitor.subject, 1).await?;
+    let now_ms = app.clock.now_ms();
+    let submission = Submission {
+        id: random::id(app.random.as_ref(), now_ms)?,
+        key: visitor.key.clone(),
+        revision: decision.revision,
+        notice: decision.notice,
+        method: Method::Center,
+        choice: decision.choice(),
+        asked: false,
+        gpc: has_gpc(headers),
+        previous: newest.first().map(|record| record.id),
+        decided_at_ms: now_ms,
+    };
+    intake::accept(app, site, &submission, address::device(headers)).await?;
+    Ok(visitor)
+}
+
+/// Back to the site, with a one-time token from which its pages learn the present choice.
+async fn back(State(app): State<AppState>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    let site = match find(&app, &id) {
+        Ok(site) => site,
+        Err(response) => return response,
+    };
+    let visitor = Visitor::read(&site, &headers);
+    let at = visitor.as_ref().map_or(0, |visitor| visitor.origin);
+    let Some(origin) = site.origin(at).or_else(|| site.origin(0)) else {
+        return unavailable(StatusCode::NOT_FOUND);
+    };
+    let Some(visitor) = visitor else {
+        return page::see_other(&format!("{origin}/"), &[]);
+    };
+    match handover::grant_subject(&app, site.id(), visitor.key).await {
+        Ok(token) => page::see_other(&format!("{origin}/#assent={token}"), &[]),
+        Err(problem) => unavailable(problem.status()),
+    }
+}
+
+async fn receipt(
+    State(app): State<AppState>,
+    Path((id, record)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let site = site(&app, &id)?;
+    let missing = || Problem::new(StatusCode::NOT_FOUND, "You have no receipt with this id.");
+    let visitor = Visitor::read(&site, &headers).ok_or_else(missing)?;
+    let record = Uuid::parse_str(&record).map_err(|_| missing())?;
+    let record = app
+        .store
+        .record(site.id(), record, visitor.subject)
+        .await?
+        .ok_or_else(missing)?;
+    let mut response = app.signer.sign(&record).into_response();
+    let headers = response.headers_mut();
+    page::secure(headers);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/jose"));
+    let file = format!("attachment; filename=\"consent-receipt-{}.jws\"", record.id);
+    if let Ok(file) = HeaderValue::try_from(file) {
+        headers.insert(header::CONTENT_DISPOSITION, file);
+    }
+    Ok(response)
+}
+
+fn has_gpc(headers: &HeaderMap) -> bool {
+    text(headers, SEC_GPC) == Some("1")
+}
+
+#[expect(clippy::result_large_err, reason = "the answer is sent as it is")]
+fn find(app: &App, id: &str) -> Result<Arc<Site>, Response> {
+    app.published.site(id).ok_or_else(|| {
+        message(
+            StatusCode::NOT_FOUND,
+            "Unknown site",
+            "There is no privacy center at this address. Please follow the link on the website again.",
+        )
+    })
+}
+
+fn unavailable(status: StatusCode) -> Response {
+    message(
+        status,
+        "Not available at the moment",
+        "The privacy center cannot answer at the moment. Please try again soon.",
+    )
+}
+
+fn message(status: StatusCode, title: &str, text: &str) -> Response {
+    let html = assent_center::message(&assent_center::MessagePage {
+        language: "en",
+        direction: "ltr",
+        stylesheet: &assets::address("center.css"),
+        icon: "/favicon.svg",
+        title,
+        text,
+    });
+    page::html(status, html)
+}
+
+/// Address of the center in the language that the visitor asked for.
+fn address(site: &Site, wanted: Option<&str>, headers: &HeaderMap, saved: bool) -> String {
+    let mut query = Vec::new();
+    if wanted.is_some() {
+        query.push(format!("lang={}", language(site, wanted, headers)));
+    }
+    if saved {
+        query.push("saved=1".to_owned());
+    }
+    if query.is_empty() {
+        format!("/c/{}", site.id())
+    } else {
+        format!("/c/{}?{}", site.id(), query.join("&"))
+    }
+}
+
+fn language<'a>(site: &'a Site, wanted: Option<&str>, headers: &HeaderMap) -> &'a str {
+    let languages = &site.revision.config.languages;
+    let at = crate::negotiate::language(languages, wanted, text(headers, header::ACCEPT_LANGUAGE));
+    languages.get(at).map_or("en", String::as_str)
+}
+
+/// What a page is made of.
+struct View<'a> {
+    app: &'a App,
+    site: &'a Site,
+    client: Client,
+    wanted: Option<&'a str>,
+    headers: &'a HeaderMap,
+}
+
+impl View<'_> {
+    async fn render(&self, status: StatusCode, visitor: Option<&Visitor>, news: Option<News>) -> Response {
+        let variant = loader::choose(self.app, self.site, self.client, self.wanted, self.headers);
+        let history = match visitor {
+            Some(visitor) => {
+                let history = self
+                    .app
+                    .store
+                    .history(self.site.id(), visitor.subject, HISTORY_LEN);
+                history.await.map_err(Problem::from)
+            }
+            None => Ok(Vec::new()),
+        };
+        match (variant, history) {
+            (Ok(variant), Ok(history)) => page::html(status, self.page(variant, &history, news)),
+            (Err(problem), _) | (_, Err(problem)) => unavailable(problem.status()),
+        }
+    }
+
+    fn page(&self, variant: &Variant, records: &[ConsentRecord], news: Option<News>) -> String {
+        let notice = &variant.notice;
+        let revision = &self.site.revision;
+        let rule = revision.config.rules.iter().find(|rule| rule.id == notice.rule);
+        let mut before_choice = rule.map_or(Categories::NECESSARY, |rule| {
+            rule.on_by_default.iter().copied().collect::<Categories>() | Categories::NECESSARY
+        });
+        if has_gpc(self.headers) && rule.is_some_and(|rule| rule.honours_gpc) {
+            before_choice = before_choice.without(Category::Targeting.set());
+        }
+        let now_ms = self.app.clock.now_ms();
+        let counts =
+            |record: &&ConsentRecord| record.revision >= revision.valid_from && record.expires_at_ms > now_ms;
+        let current = records.first().filter(counts).map(|record| Current {
+            granted: record.choice.into(),
+            decided: moment(record.decided_at_ms),
+        });
+        let history: Vec<HistoryRow> = records
+            .iter()
+            .map(|record| HistoryRow {
+                decided: moment(record.decided_at_ms),
+                method: record.method,
+                granted: record.choice.into(),
+                record: record.id,
+                receipt_url: format!("/c/{}/receipts/{}", self.site.id(), record.id),
+            })
+            .collect();
+        assent_center::page(&CenterPage {
+            language: &notice.language,
+            texts: &notice.texts,
+            stylesheet: &assets::address("center.css"),
+            icon: "/favicon.svg",
+            site_name: &revision.config.name,
+            controller: &notice.controller,
+            policy_url: &notice.policy_url,
+            back_url: Some(&format!("/c/{}/back", self.site.id())),
+            categories: &notice.categories,
+            before_choice,
+            current,
+            history: &history,
+            news,
+            action: &address(self.site, self.wanted, self.headers, false),
+            hidden: &[
+                ("revision", revision.number.to_string()),
+                ("notice", variant.hash.to_string()),
+            ],
+        })
+    }
+}
+
+fn moment(at_ms: i64) -> Moment {
+    Moment {
+        text: clock::readable(at_ms),
+        machine: clock::rfc3339(at_ms),
+    }
+}

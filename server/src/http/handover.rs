@@ -1,0 +1,172 @@
+//! How a subject moves between a site and its center, which may be on another origin.
+//!
+//! The key itself never stands in an address. The site exchanges it for a token that works once, within ten
+//! minutes; the center takes the token out of its address at once. On the way back the center makes a token
+//! and only a page on one of the site's origins can redeem it.
+
+use assent_consent::{
+    Categories,
+    record::{ConsentRecord, Subject},
+};
+use assent_store::Grant;
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    response::Response,
+    routing::{get, post},
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    address::Client,
+    body, origin,
+    problem::Problem,
+    records::{json, subject},
+    site,
+};
+use crate::{
+    app::{App, AppState},
+    auth,
+};
+
+/// How long a token works.
+const TOKEN_MS: i64 = 10 * 60_000;
+
+/// The routes.
+pub(crate) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/v1/sites/{site}/handover", post(hand_over))
+        .route("/v1/sites/{site}/redeem", post(redeem))
+        .route("/v1/sites/{site}/choice", get(choice))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HandOver {
+    key: String,
+}
+
+#[derive(Serialize)]
+struct HandedOver {
+    token: String,
+}
+
+async fn hand_over(
+    State(app): State<AppState>,
+    client: Client,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let site = site(&app, &id)?;
+    origin::of_site(&site, &headers)?;
+    app.limits
+        .handovers
+        .check(client.address, site.id())
+        .map_err(Problem::too_many)?;
+    let HandOver { key } = body::json(&headers, body).await?;
+    if Subject::of_key(&key).is_none() {
+        return Err(Problem::field(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "key",
+            "must be 32 lower-case hexadecimal digits",
+        ));
+    }
+    let token = grant_subject(&app, site.id(), key).await?;
+    Ok(json(StatusCode::OK, &HandedOver { token }))
+}
+
+/// Makes a token that carries a subject key once.
+pub(crate) async fn grant_subject(app: &App, site: &str, key: String) -> Result<String, Problem> {
+    let grant = Grant::Subject {
+        site: site.to_owned(),
+        key,
+    };
+    Ok(auth::one_time_token(app, &grant, TOKEN_MS).await?)
+}
+
+/// The subject key that a token carries for this site; the token is used up.
+pub(crate) async fn take_subject(app: &App, site: &str, token: &str) -> Result<Option<String>, Problem> {
+    let hash = auth::hash(token);
+    let now_ms = app.clock.now_ms();
+    // Looked at before it is taken, so that a token shown to the wrong site still works at the right one.
+    match app.store.peek_token(hash, now_ms).await? {
+        Some(Grant::Subject { site: of, .. }) if of == site => {}
+        _ => return Ok(None),
+    }
+    Ok(match app.store.take_token(hash, now_ms).await? {
+        Some(Grant::Subject { key, .. }) => Some(key),
+        _ => None,
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Redeem {
+    token: String,
+}
+
+#[derive(Serialize)]
+struct Known {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    granted: u8,
+    record: Uuid,
+    revision: u32,
+    decided_at_ms: i64,
+}
+
+async fn redeem(
+    State(app): State<AppState>,
+    client: Client,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let site = site(&app, &id)?;
+    origin::of_site(&site, &headers)?;
+    app.limits
+        .handovers
+        .check(client.address, site.id())
+        .map_err(Problem::too_many)?;
+    let Redeem { token } = body::json(&headers, body).await?;
+    let gone = || {
+        Problem::field(
+            StatusCode::GONE,
+            "token",
+            "was used before, is too old or unknown",
+        )
+    };
+    let key = take_subject(&app, site.id(), &token).await?.ok_or_else(gone)?;
+    let subject = Subject::of_key(&key).ok_or_else(gone)?;
+    let newest = newest(&app, site.id(), subject).await?;
+    Ok(json(StatusCode::OK, &known(&newest, Some(key))))
+}
+
+async fn choice(
+    State(app): State<AppState>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let site = site(&app, &id)?;
+    let newest = newest(&app, site.id(), subject(&headers)?).await?;
+    Ok(json(StatusCode::OK, &known(&newest, None)))
+}
+
+async fn newest(app: &App, site: &str, subject: Subject) -> Result<ConsentRecord, Problem> {
+    let newest = app.store.history(site, subject, 1).await?.into_iter().next();
+    newest.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "This subject has no record."))
+}
+
+fn known(record: &ConsentRecord, key: Option<String>) -> Known {
+    Known {
+        key,
+        granted: Categories::from(record.choice).bits(),
+        record: record.id,
+        revision: record.revision,
+        decided_at_ms: record.decided_at_ms,
+    }
+}

@@ -1,0 +1,28 @@
+//! The server of Assent: publishes loaders, takes consent records and gives receipts, and serves the
+//! preference center and the console.
+//!
+//! `cli` reads the command line, `config` makes one typed configuration of it, `serve` starts everything,
+//! `app` puts the routes together. `publish` renders what visitors download; `intake` turns a submission into
+//! a committed record through the queue in `append`. Everything that speaks HTTP is in `http`, a module per
+//! resource: to add one, write its module with a `router()` there and merge it in [`app::router`].
+
+pub mod app;
+mod append;
+mod auth;
+pub mod cli;
+pub mod clock;
+pub mod config;
+mod demo;
+mod embedded;
+mod http;
+mod intake;
+mod keys;
+mod limits;
+mod negotiate;
+mod publish;
+mod random;
+mod serve;
+mod texts;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,7 @@
+//! The `assent` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    assent_server::cli::run()
+}

@@ -1,0 +1,198 @@
+//! The loader: one script with the configuration, the banner, the gate and the host.
+
+use std::{fmt::Write as _, sync::LazyLock};
+
+use assent_consent::{
+    Categories,
+    notice::{Notice, NoticeHash},
+    site::{ConfigError, ItemKind, Rule, SiteConfig},
+};
+use assent_store::{OrganisationId, Revision};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::compressed::brotli;
+use crate::embedded::{ASSETS_HASH, asset, asset_text};
+
+/// What the host reads, but for the gate; app/host/src/loader.ts says what each is.
+#[derive(Serialize)]
+struct Settings<'a> {
+    s: &'a str,
+    r: u32,
+    v: u32,
+    n: String,
+    l: &'a str,
+    m: u8,
+    d: u8,
+    q: u8,
+    e: u16,
+    c: String,
+    t: String,
+    b: String,
+    a: String,
+    h: &'a str,
+    y: &'a str,
+    p: &'a str,
+}
+
+/// The loader's source for one rule and language.
+pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: NoticeHash) -> String {
+    let config = &revision.config;
+    let defaults = rule.on_by_default.iter().copied().collect::<Categories>();
+    let settings = Settings {
+        s: &config.id,
+        r: revision.number,
+        v: revision.valid_from,
+        n: hash.to_string(),
+        l: &notice.language,
+        m: rule.model as u8,
+        d: Categories::granted(defaults.bits()).bits(),
+        q: u8::from(rule.honours_gpc),
+        e: rule.expiry_days,
+        c: config.erase_list(&[ItemKind::Cookie]),
+        t: config.erase_list(&[ItemKind::LocalStorage, ItemKind::SessionStorage]),
+        b: config.host_list(),
+        a: format!("/a/{}/", *ASSETS_HASH),
+        h: &notice.banner_html,
+        y: &notice.banner_css,
+        p: &notice.texts.privacy_settings,
+    };
+    let mut out = String::from("(()=>{var ASSENT=");
+    match serde_json::to_string(&settings) {
+        Ok(json) => out.push_str(&end_tags_escaped(&json)),
+        // Not reached: strings and numbers always serialise. A loader that does not parse holds everything.
+        Err(error) => tracing::error!(%error, "the loader's settings do not serialise"),
+    }
+    if out.ends_with('}') {
+        out.pop();
+    }
+    let _ = write!(out, ",g:{}}};", *GATE);
+    out.push_str(asset_text("host.js").trim_end());
+    out.push_str("})()");
+    out
+}
+
+/// The loader that a configuration would have as its first revision, under its first rule.
+///
+/// # Errors
+/// When the configuration cannot be published, or has not the language.
+pub(crate) fn preview(config: &SiteConfig, language: Option<&str>) -> Result<String, ConfigError> {
+    config.check()?;
+    let wrong = |field: &str, problem: &str| ConfigError {
+        field: field.to_owned(),
+        problem: problem.to_owned(),
+    };
+    let language = language.unwrap_or_else(|| config.default_language());
+    if !config.languages.iter().any(|offered| offered == language) {
+        return Err(wrong("languages", "does not hold the language"));
+    }
+    let rule = config.rules.first().ok_or_else(|| wrong("rules", "is empty"))?;
+    let notice = super::notice(config, rule, language)?;
+    let revision = Revision {
+        organisation: OrganisationId(Uuid::nil()),
+        number: 1,
+        valid_from: 1,
+        published_at_ms: 0,
+        config: config.clone(),
+    };
+    Ok(compose(&revision, rule, &notice, notice.hash()))
+}
+
+/// The gate as a JavaScript expression, in the form that compresses better.
+static GATE: LazyLock<String> = LazyLock::new(|| {
+    let wasm = asset("gate.wasm").map_or(&[][..], |file| file.bytes);
+    let characters = end_tags_escaped(&literal(wasm));
+    let base64 = format!("atob('{}')", BASE64_STANDARD.encode(wasm));
+    if brotli(base64.as_bytes()).len() < brotli(characters.as_bytes()).len() {
+        base64
+    } else {
+        characters
+    }
+});
+
+/// A JavaScript string literal with one character for each byte. Only what would end or change the literal is
+/// escaped. Single quotes, because WebAssembly has no instruction 0x27 and hence few of them.
+fn literal(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() * 3 / 2 + 2);
+    out.push('\'');
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'\\' => out.push_str("\\\\"),
+            b'\'' => out.push_str("\\'"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            // "\0" followed by a digit would be read as an octal escape.
+            0 if bytes.get(at + 1).is_some_and(u8::is_ascii_digit) => out.push_str("\\x00"),
+            0 => out.push_str("\\0"),
+            _ => out.push(char::from(*byte)),
+        }
+    }
+    out.push('\'');
+    out
+}
+
+/// Makes sure that no literal holds `</script`, for those who put the loader into a page.
+fn end_tags_escaped(literal: &str) -> String {
+    if literal.to_ascii_lowercase().contains("</script") {
+        literal.replace("</", "<\\/")
+    } else {
+        literal.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads a literal as a JavaScript engine does.
+    fn read(literal: &str) -> Vec<u8> {
+        let inner = literal.strip_prefix('\'').unwrap().strip_suffix('\'').unwrap();
+        let mut bytes = Vec::new();
+        let mut rest = inner.chars().peekable();
+        while let Some(character) = rest.next() {
+            assert!(!matches!(character, '\'' | '\n' | '\r'), "ends the literal");
+            if character != '\\' {
+                bytes.push(u8::try_from(u32::from(character)).unwrap());
+                continue;
+            }
+            match rest.next().unwrap() {
+                'n' => bytes.push(b'\n'),
+                'r' => bytes.push(b'\r'),
+                '0' => {
+                    assert!(!rest.peek().is_some_and(char::is_ascii_digit), "an octal escape");
+                    bytes.push(0);
+                }
+                'x' => {
+                    let digits: String = [rest.next().unwrap(), rest.next().unwrap()].iter().collect();
+                    bytes.push(u8::from_str_radix(&digits, 16).unwrap());
+                }
+                other => bytes.push(u8::try_from(u32::from(other)).unwrap()),
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_literal_gives_back_the_bytes() {
+        let all: Vec<u8> = (0..=u8::MAX).collect();
+        let awkward = b"\0\x001\0a\\\\0'\"`${x}\r\n</script>\xff\xc3\xa4".to_vec();
+        for bytes in [all, awkward, Vec::new()] {
+            let literal = end_tags_escaped(&literal(&bytes));
+            assert_eq!(read(&literal), bytes);
+            assert!(!literal.contains("</script"));
+        }
+        let wasm = asset("gate.wasm").unwrap().bytes;
+        assert_eq!(read(&literal(wasm)), wasm);
+    }
+
+    #[test]
+    fn the_gate_stands_in_the_loader_in_either_form() {
+        let wasm = asset("gate.wasm").unwrap().bytes;
+        let bytes = match GATE.strip_prefix("atob('") {
+            Some(base64) => BASE64_STANDARD.decode(base64.trim_end_matches("')")).unwrap(),
+            None => read(&GATE),
+        };
+        assert_eq!(bytes, wasm);
+    }
+}

@@ -1,0 +1,301 @@
+//! What visitors download: rendered for each site, rule and language when a revision is published, and kept
+//! in memory.
+
+pub(crate) mod compressed;
+pub(crate) mod loader;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use assent_consent::{
+    notice::{self, Notice, NoticeHash},
+    site::{ConfigError, Rule, SiteConfig},
+};
+use assent_store::{Revision, Store, StoreError};
+
+use crate::{embedded, texts};
+use compressed::Compressed;
+
+/// The most validated notices that one site remembers beside its current ones.
+const SHOWN_MAX: usize = 1024;
+
+/// Why a configuration could not be made into something to download.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PublishError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Rendering was cut off.
+    #[error("rendering was cut off")]
+    Interrupted(#[from] tokio::task::JoinError),
+}
+
+/// All sites as they are published now. Readers take a whole site and keep it; a newer one replaces it for
+/// those who come later.
+#[derive(Debug)]
+pub(crate) struct Published {
+    sites: RwLock<Arc<HashMap<String, Arc<Site>>>>,
+    /// The server's own origin, `https://consent.example`.
+    origin: String,
+}
+
+impl Published {
+    /// Nothing yet. `origin` is the server's own.
+    pub(crate) fn new(origin: String) -> Self {
+        Self {
+            sites: RwLock::default(),
+            origin,
+        }
+    }
+
+    /// A site by its id.
+    pub(crate) fn site(&self, id: &str) -> Option<Arc<Site>> {
+        self.all().get(id).cloned()
+    }
+
+    fn all(&self) -> Arc<HashMap<String, Arc<Site>>> {
+        Arc::clone(&self.sites.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Renders what has changed in the store since, archives its notices and puts it in place.
+    ///
+    /// # Errors
+    /// [`PublishError::Store`]. A site whose configuration cannot be rendered keeps what it had; the log says
+    /// so, once for each revision.
+    pub(crate) async fn refresh(&self, store: &dyn Store) -> Result<(), PublishError> {
+        let before = self.all();
+        let mut now = HashMap::new();
+        let mut changed = false;
+        for revision in store.current_revisions().await? {
+            let id = revision.config.id.clone();
+            let known = before.get(&id);
+            if let Some(site) = known.filter(|site| site.revision.number == revision.number) {
+                now.insert(id, Arc::clone(site));
+                continue;
+            }
+            changed = true;
+            let number = revision.number;
+            match self.render(store, revision).await {
+                Ok(site) => {
+                    tracing::info!(site = id, revision = number, "published");
+                    now.insert(id, Arc::new(site));
+                }
+                Err(PublishError::Store(error)) => return Err(error.into()),
+                Err(error) => {
+                    tracing::error!(site = id, revision = number, %error, "cannot be rendered");
+                    if let Some(site) = known {
+                        now.insert(id, Arc::clone(site));
+                    }
+                }
+            }
+        }
+        if changed || now.len() != before.len() {
+            *self.sites.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(now);
+        }
+        Ok(())
+    }
+
+    async fn render(&self, store: &dyn Store, revision: Revision) -> Result<Site, PublishError> {
+        let origin = self.origin.clone();
+        let site = tokio::task::spawn_blocking(move || Site::render(revision, &origin)).await??;
+        let notices: Vec<Notice> = site.variants().map(|variant| variant.notice.clone()).collect();
+        store
+            .archive_notices(site.id(), site.revision.number, &notices)
+            .await?;
+        Ok(site)
+    }
+}
+
+/// A published site.
+#[derive(Debug)]
+pub(crate) struct Site {
+    /// Its configuration.
+    pub(crate) revision: Revision,
+    origins: Vec<String>,
+    /// For each rule one for each language, in the configuration's order.
+    variants: Vec<Vec<Variant>>,
+    shown: RwLock<HashMap<(u32, NoticeHash), Arc<Shown>>>,
+}
+
+/// One rule in one language.
+#[derive(Debug)]
+pub(crate) struct Variant {
+    /// What the visitor is shown.
+    pub(crate) notice: Notice,
+    /// Its hash.
+    pub(crate) hash: NoticeHash,
+    /// The notice as JSON.
+    pub(crate) notice_json: Compressed,
+    /// The loader.
+    pub(crate) loader: Compressed,
+}
+
+/// What a record needs to know of the notice that was shown.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Shown {
+    /// Id of the rule.
+    pub(crate) rule: String,
+    /// Language tag.
+    pub(crate) language: String,
+    /// Days for which a choice counts.
+    pub(crate) expiry_days: u16,
+}
+
+impl Site {
+    fn render(revision: Revision, origin: &str) -> Result<Self, ConfigError> {
+        let config = &revision.config;
+        let mut variants = Vec::with_capacity(config.rules.len());
+        for rule in &config.rules {
+            let languages = config.languages.iter();
+            variants.push(
+                languages
+                    .map(|language| Variant::render(&revision, rule, language))
+                    .collect::<Result<Vec<_>, _>>()?,
+            );
+        }
+        let mut origins = config.origins.clone();
+        if !origins.iter().any(|own| own == origin) {
+            origins.push(origin.to_owned());
+        }
+        let mut shown = HashMap::new();
+        for (rule, variants) in config.rules.iter().zip(&variants) {
+            for variant in variants {
+                shown.insert(
+                    (revision.number, variant.hash),
+                    Arc::new(Shown::of(&variant.notice, rule)),
+                );
+            }
+        }
+        Ok(Self {
+            origins,
+            variants,
+            shown: RwLock::new(shown),
+            revision,
+        })
+    }
+
+    /// The site's id.
+    pub(crate) fn id(&self) -> &str {
+        &self.revision.config.id
+    }
+
+    /// Whether pages of this origin may speak for the site's visitors: the site's own origins and the
+    /// server's.
+    pub(crate) fn allows(&self, origin: &str) -> bool {
+        self.origins.iter().any(|allowed| allowed == origin)
+    }
+
+    /// An allowed origin by its place: the configured ones first, then the server's. 0 is the site's main one.
+    pub(crate) fn origin(&self, at: usize) -> Option<&str> {
+        self.origins.get(at).map(String::as_str)
+    }
+
+    /// The place of the allowed origin that an address begins with.
+    pub(crate) fn origin_of(&self, address: &str) -> Option<usize> {
+        self.origins.iter().position(|origin| {
+            address
+                .strip_prefix(origin.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
+    /// The rule for a country, by its place in the configuration.
+    pub(crate) fn rule(&self, country: Option<&str>) -> usize {
+        let config = &self.revision.config;
+        let rule = config.rule_for(country);
+        rule.and_then(|found| config.rules.iter().position(|rule| rule.id == found.id))
+            .unwrap_or(0)
+    }
+
+    /// What is published for a rule and a language, each by its place in the configuration.
+    pub(crate) fn variant(&self, rule: usize, language: usize) -> Option<&Variant> {
+        self.variants.get(rule)?.get(language)
+    }
+
+    /// Everything that is published for the site.
+    pub(crate) fn variants(&self) -> impl Iterator<Item = &Variant> {
+        self.variants.iter().flatten()
+    }
+
+    /// What stood in a notice of a revision; `None` if it was never published under it.
+    pub(crate) async fn shown(
+        &self,
+        store: &dyn Store,
+        revision: u32,
+        hash: NoticeHash,
+    ) -> Result<Option<Arc<Shown>>, StoreError> {
+        let key = (revision, hash);
+        let known = self
+            .shown
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+            .cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let Some((revision, notice)) = store.revision_notice(self.id(), revision, hash).await? else {
+            return Ok(None);
+        };
+        let rules = &revision.config.rules;
+        let Some(rule) = rules.iter().find(|rule| rule.id == notice.rule) else {
+            return Ok(None);
+        };
+        let shown = Arc::new(Shown::of(&notice, rule));
+        let mut cache = self.shown.write().unwrap_or_else(PoisonError::into_inner);
+        if cache.len() < SHOWN_MAX {
+            cache.insert(key, Arc::clone(&shown));
+        }
+        Ok(Some(shown))
+    }
+}
+
+impl Shown {
+    fn of(notice: &Notice, rule: &Rule) -> Self {
+        Self {
+            rule: notice.rule.clone(),
+            language: notice.language.clone(),
+            expiry_days: rule.expiry_days,
+        }
+    }
+}
+
+impl Variant {
+    fn render(revision: &Revision, rule: &Rule, language: &str) -> Result<Self, ConfigError> {
+        let notice = notice(&revision.config, rule, language)?;
+        let hash = notice.hash();
+        Ok(Self {
+            loader: Compressed::new(loader::compose(revision, rule, &notice, hash).into_bytes()),
+            notice_json: Compressed::new(notice.canonical()),
+            notice,
+            hash,
+        })
+    }
+}
+
+/// What visitors are shown under a rule in a language.
+///
+/// # Errors
+/// When wordings are missing or unknown.
+pub(crate) fn notice(config: &SiteConfig, rule: &Rule, language: &str) -> Result<Notice, ConfigError> {
+    let texts = texts::of(config, language)?;
+    Ok(Notice {
+        version: 1,
+        site: config.id.clone(),
+        rule: rule.id.clone(),
+        model: rule.model,
+        language: language.to_owned(),
+        controller: config.controller.clone(),
+        policy_url: config.policy_url.clone(),
+        banner_html: assent_widget::banner::html(&texts, language, &config.policy_url),
+        banner_css: embedded::asset_text("banner.css").trim_end().to_owned(),
+        dialog_css: embedded::asset_text("dialog.css").trim_end().to_owned(),
+        categories: notice::categories(config, &texts, language),
+        texts,
+    })
+}

@@ -1,0 +1,281 @@
+//! Starts everything, keeps the background jobs going, and ends it all in order.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{self, Write as _},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use assent_consent::site::SiteConfig;
+use assent_store::{OrganisationId, Owner, Revision, Store};
+use assent_store_sqlite::SqliteStore;
+use axum::{http::HeaderName, serve::ListenerExt as _};
+use tokio::{net::TcpListener, signal::unix, sync::watch, time::MissedTickBehavior};
+use uuid::Uuid;
+
+use crate::{
+    app::{App, AppState, router},
+    append, auth,
+    clock::{Clock as _, SystemClock},
+    config::{Config, ConfigProblem},
+    demo,
+    http::console::script_tag,
+    keys,
+    limits::Limits,
+    publish::{PublishError, Published},
+    random::SystemRandom,
+};
+
+/// The one organisation of a server that a single owner runs.
+const ORGANISATION: OrganisationId = OrganisationId(Uuid::from_u128(1));
+const OWNER: Uuid = Uuid::from_u128(2);
+const OWNER_EMAIL: &str = "owner@localhost";
+const DATABASE: &str = "assent.db";
+
+/// How often the server looks for configurations that another process published.
+const REFRESH: Duration = Duration::from_secs(2);
+/// How often what has expired is deleted.
+const SWEEP: Duration = Duration::from_mins(10);
+/// How long requests under way may take once the server is told to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why a command failed, for the person at the terminal.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigProblem),
+    /// A site's configuration is wrong.
+    #[error("the site's configuration cannot be published: {0}")]
+    Site(#[from] assent_consent::site::ConfigError),
+    /// The port is taken.
+    #[error("{0} is in use by another program. Choose another address with --listen.")]
+    Taken(SocketAddr),
+    /// The store failed.
+    #[error("{}", with_causes(.0))]
+    Store(#[from] assent_store::StoreError),
+    /// Something else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<PublishError> for Failure {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Config(error) => error.into(),
+            PublishError::Store(error) => error.into(),
+            PublishError::Interrupted(error) => Self::Other(error.to_string()),
+        }
+    }
+}
+
+/// An error with what lies below it, for the operator's eyes only.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn other(what: &str) -> impl FnOnce(io::Error) -> Failure {
+    move |error| Failure::Other(format!("{what}: {error}"))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(other("cannot start"))
+}
+
+async fn open(config: &Config) -> Result<SqliteStore, Failure> {
+    let data = &config.server.data;
+    fs::create_dir_all(data).map_err(other(&format!("cannot create {}", data.display())))?;
+    let store = SqliteStore::open(&data.join(DATABASE)).await?;
+    store.ensure_organisation(ORGANISATION, "Default").await?;
+    Ok(store)
+}
+
+/// Publishes a site's configuration into the data folder.
+pub(crate) fn publish(config: &Config, site: &SiteConfig) -> Result<Revision, Failure> {
+    runtime()?.block_on(async {
+        let store = open(config).await?;
+        let revision = put(&store, site).await?;
+        store.close().await;
+        Ok(revision)
+    })
+}
+
+/// Checks a configuration and stores it as a revision.
+async fn put(store: &dyn Store, site: &SiteConfig) -> Result<Revision, Failure> {
+    site.check()?;
+    for language in &site.languages {
+        crate::texts::of(site, language)?;
+    }
+    Ok(store
+        .publish_revision(ORGANISATION, site, SystemClock.now_ms())
+        .await?)
+}
+
+/// Runs the server until it is told to end.
+pub(crate) fn serve(config: &Config, demo: bool) -> Result<(), Failure> {
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("ASSENT_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,assent_server=info")),
+        )
+        .init();
+    runtime()?.block_on(run(config, demo))
+}
+
+async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
+    // First of all the port: another server on the same data must not be disturbed by one that cannot start.
+    let wanted = config.server.listen;
+    let listener = TcpListener::bind(wanted)
+        .await
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => Failure::Taken(wanted),
+            _ => Failure::Other(format!("cannot listen on {wanted}: {error}")),
+        })?;
+    let listen = listener.local_addr().map_err(other("cannot listen"))?;
+    let origin = match config.server.public_url.as_str() {
+        "" => format!("http://{listen}"),
+        url => url.to_owned(),
+    };
+
+    let store: Arc<dyn Store> = Arc::new(open(config).await?);
+    let owner = store.ensure_owner(ORGANISATION, OWNER, OWNER_EMAIL).await?;
+    if demo {
+        let site = demo::config_at(&origin).map_err(Failure::Other)?;
+        put(store.as_ref(), &site).await?;
+    }
+    let signer = keys::load_or_create(&config.server.data, &SystemRandom)
+        .map_err(other("the signing key cannot be read or made"))?;
+    let (queue, appender) = append::start(Arc::clone(&store), config.limits.queue_len);
+    let app = Arc::new(App {
+        store: Arc::clone(&store),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
+        signer,
+        queue,
+        published: Published::new(origin.clone()),
+        limits: Limits::new(&config.limits),
+        passwords: auth::Passwords::new(),
+        trusted_proxies: config.proxy.trusted.clone(),
+        country_header: HeaderName::try_from(&config.proxy.country_header).ok(),
+        origin,
+        demo,
+    });
+    app.published.refresh(store.as_ref()).await?;
+    greet(&app, &owner, listen).await?;
+
+    let (stop, stopped) = watch::channel(false);
+    let jobs = tokio::spawn(jobs(Arc::clone(&app), stopped.clone()));
+    let served = tokio::spawn(accept(listener, Arc::clone(&app), stopped));
+    told_to_end().await?;
+    println!("Ending …");
+    let _ = stop.send(true);
+    if tokio::time::timeout(GRACE, served).await.is_err() {
+        tracing::warn!("some requests did not end in time");
+    }
+    let _ = jobs.await;
+    appender.finish().await;
+    store.close().await;
+    Ok(())
+}
+
+async fn accept(listener: TcpListener, app: AppState, mut stopped: watch::Receiver<bool>) {
+    // Answers are small; waiting to fill packets would only delay them.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "nodelay");
+        }
+    });
+    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, service)
+        .with_graceful_shutdown(async move { ended(&mut stopped).await })
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "serving ended");
+    }
+}
+
+/// What is done from time to time.
+async fn jobs(app: AppState, mut stopped: watch::Receiver<bool>) {
+    let mut refresh = tokio::time::interval(REFRESH);
+    let mut sweep = tokio::time::interval(SWEEP);
+    refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = ended(&mut stopped) => return,
+            _ = refresh.tick() => {
+                if let Err(error) = app.published.refresh(app.store.as_ref()).await {
+                    tracing::error!(error = with_causes(&error), "cannot look for new revisions");
+                }
+            }
+            _ = sweep.tick() => {
+                app.limits.sweep();
+                if let Err(error) = app.store.sweep(app.clock.now_ms()).await {
+                    tracing::error!(error = with_causes(&error), "cannot delete what has expired");
+                }
+            }
+        }
+    }
+}
+
+/// Waits until the server is to end.
+async fn ended(stopped: &mut watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+async fn told_to_end() -> Result<(), Failure> {
+    let mut terminate =
+        unix::signal(unix::SignalKind::terminate()).map_err(other("cannot wait for signals"))?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result.map_err(other("cannot wait for signals")),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+/// Says where everything is.
+async fn greet(app: &App, owner: &Owner, listen: SocketAddr) -> Result<(), Failure> {
+    let origin = &app.origin;
+    let mut text = format!("Assent listens on {listen}\n\n");
+    let sites = app.store.sites(ORGANISATION).await?;
+    if app.demo {
+        let _ = writeln!(text, "Demo page          {origin}/demo/");
+    }
+    for site in &sites {
+        let _ = writeln!(text, "Preference center  {origin}/c/{}", site.config.id);
+    }
+    let _ = writeln!(text, "Console            {origin}/console");
+    if owner.password_hash.is_none() {
+        let token = auth::sign_in_token(app, owner.id)
+            .await
+            .map_err(|error| Failure::Other(with_causes(&error)))?;
+        let _ = writeln!(text, "One-time sign-in   {origin}/console/link?t={token}");
+    }
+    for site in &sites {
+        let _ = writeln!(
+            text,
+            "\nPaste into the head of every page of {}:\n  {}",
+            site.config.name,
+            script_tag(origin, &site.config.id)
+        );
+    }
+    if sites.is_empty() {
+        text.push_str("\nNo site yet: publish one with `assent publish FILE`.\n");
+    }
+    io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(other("cannot write to the terminal"))
+}

@@ -1,0 +1,189 @@
+use assent_consent::{receipt, record::Subject};
+use serde_json::json;
+
+use super::{Answer, KEY, SERVER, SHOP, TestApp};
+
+/// The form as the page would send it.
+fn form(app: &TestApp, fields: &str) -> String {
+    format!("revision=1&notice={}&{fields}", app.notice())
+}
+
+async fn decide(app: &TestApp, cookie: &str, fields: &str) -> Answer {
+    app.post("/c/shop")
+        .header("cookie", cookie)
+        .form(&form(app, fields))
+        .await
+}
+
+#[tokio::test]
+async fn a_visitor_without_scripts_decides_and_gets_a_receipt() {
+    let app = TestApp::new().await;
+    let page = app.get("/c/shop").header("accept-language", "en").empty().await;
+    insta::assert_snapshot!(page.head(), @r#"
+    200 OK
+    cache-control: no-store
+    content-security-policy: default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'
+    content-type: text/html; charset=utf-8
+    cross-origin-opener-policy: same-origin
+    referrer-policy: same-origin
+    x-content-type-options: nosniff
+    "#);
+    assert!(page.text().contains(&app.notice().to_string()));
+    assert!(page.text().contains("Ads &lt;b&gt;"));
+    assert!(!page.text().contains("<script"));
+
+    let saved = app
+        .post("/c/shop")
+        .form(&form(&app, "do=save&performance=on"))
+        .await;
+    insta::assert_snapshot!(saved.head(), @r#"
+    303 See Other
+    cache-control: no-store
+    content-security-policy: default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'
+    cross-origin-opener-policy: same-origin
+    location: /c/shop?saved=1
+    referrer-policy: same-origin
+    set-cookie: assent-center-shop=af5570f5a1810b7af78caf4bc70a660f.0; Path=/c/shop; Max-Age=34128000; HttpOnly; SameSite=Lax; Secure
+    x-content-type-options: nosniff
+    "#);
+    let cookie = saved.cookie();
+    let key = cookie.split(['=', '.']).nth(1).unwrap();
+    let records = app
+        .store
+        .history("shop", Subject::of_key(key).unwrap(), 10)
+        .await
+        .unwrap();
+    assert_eq!(records.len(), 1);
+    assert!(records[0].choice.performance && !records[0].choice.targeting && !records[0].asked);
+
+    let page = app.get("/c/shop?saved=1").header("cookie", &cookie).empty().await;
+    let address = format!("/c/shop/receipts/{}", records[0].id);
+    assert!(page.text().contains(&address));
+    let download = app.get(&address).header("cookie", &cookie).empty().await;
+    insta::assert_snapshot!(download.head(), @r#"
+    200 OK
+    cache-control: no-store
+    content-disposition: attachment; filename="consent-receipt-01a1ffb1-ba00-7d26-a215-4e6d76b2b2b9.jws"
+    content-security-policy: default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'
+    content-type: application/jose
+    cross-origin-opener-policy: same-origin
+    referrer-policy: same-origin
+    x-content-type-options: nosniff
+    "#);
+    let record = receipt::verify(download.text(), &app.app.signer.verifying_key()).unwrap();
+    assert_eq!(record, records[0]);
+
+    app.clock.advance(1);
+    let withdrawn = decide(&app, &cookie, "do=withdraw").await;
+    assert_eq!(withdrawn.status, 303);
+    let newest = app
+        .store
+        .history("shop", record.subject, 1)
+        .await
+        .unwrap()
+        .remove(0);
+    assert_eq!(newest.previous, Some(record.id));
+    assert!(!newest.choice.performance);
+    assert_eq!(app.counted().await, "changed 2");
+}
+
+#[tokio::test]
+async fn the_site_hands_its_visitor_over_and_gets_the_new_choice_back() {
+    let app = TestApp::new().await;
+    app.submit(&app.submission(1)).await;
+    let handed = app
+        .post("/v1/sites/shop/handover")
+        .header("origin", SHOP)
+        .text(json!({ "key": KEY }).to_string())
+        .await;
+    let token = handed.json()["token"].as_str().unwrap().to_owned();
+    let entered = app
+        .get(&format!("/c/shop?lang=de&t={token}"))
+        .header("referer", "https://www.shop.example/page?x=1")
+        .empty()
+        .await;
+    insta::assert_snapshot!(entered.head(), @r#"
+    303 See Other
+    cache-control: no-store
+    content-security-policy: default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'
+    cross-origin-opener-policy: same-origin
+    location: /c/shop?lang=de
+    referrer-policy: same-origin
+    set-cookie: assent-center-shop=00112233445566778899aabbccddeeff.1; Path=/c/shop; Max-Age=34128000; HttpOnly; SameSite=Lax; Secure
+    x-content-type-options: nosniff
+    "#);
+    let cookie = entered.cookie();
+    let again = app.get(&format!("/c/shop?t={token}")).empty().await;
+    assert_eq!((again.status.as_u16(), again.header("set-cookie")), (200, ""));
+
+    assert_eq!(decide(&app, &cookie, "do=reject").await.status, 303);
+    assert_eq!(app.stored(KEY).await, 2);
+    let back = app.get("/c/shop/back").header("cookie", &cookie).empty().await;
+    let (origin, token) = back.header("location").split_once("/#assent=").unwrap();
+    assert_eq!(origin, "https://www.shop.example");
+    let redeemed = app
+        .post("/v1/sites/shop/redeem")
+        .header("origin", origin)
+        .text(json!({ "token": token }).to_string())
+        .await
+        .json();
+    assert_eq!((&redeemed["granted"], &redeemed["key"]), (&1.into(), &KEY.into()));
+}
+
+#[tokio::test]
+async fn nobody_else_sees_a_history() {
+    let app = TestApp::new().await;
+    app.submit(&app.submission(1)).await;
+    let own = format!("assent-center-shop={KEY}.0");
+    let other = format!("assent-center-shop={}.0", super::OTHER_KEY);
+    let path = format!("/c/shop/receipts/{}", super::id_of(1));
+    assert_eq!(app.get(&path).header("cookie", &own).empty().await.status, 200);
+    insta::assert_snapshot!(app.get(&path).header("cookie", &other).empty().await.line(), @r#"404 {"type":"about:blank","title":"Not Found","status":404,"detail":"You have no receipt with this id."}"#);
+    assert_eq!(app.get(&path).empty().await.status, 404);
+    let page = app.get("/c/shop").header("cookie", &other).empty().await;
+    assert!(!page.text().contains("/receipts/"));
+    let page = app
+        .get("/c/shop")
+        .header("cookie", "assent-center-shop=nonsense")
+        .empty()
+        .await;
+    assert_eq!(page.status, 200);
+}
+
+#[tokio::test]
+async fn forms_from_elsewhere_are_refused() {
+    let app = TestApp::new().await;
+    let body = form(&app, "do=accept");
+    let post = || {
+        app.post("/c/shop")
+            .header("cookie", &format!("assent-center-shop={KEY}.0"))
+            .header("content-type", "application/x-www-form-urlencoded")
+    };
+    let cross = post()
+        .header("sec-fetch-site", "cross-site")
+        .header("origin", SERVER);
+    assert_eq!(cross.send(body.clone()).await.status, 403);
+    let foreign = post().header("origin", SHOP).header("host", "consent.example");
+    assert_eq!(foreign.send(body.clone()).await.status, 403);
+    assert_eq!(post().send(body.clone()).await.status, 403);
+    assert_eq!(app.stored(KEY).await, 0);
+    // Browsers leave Sec-Fetch-Site out where the address is plain http and not loopback.
+    let own = post()
+        .header("origin", "http://center.test:99")
+        .header("host", "center.test:99");
+    assert_eq!(own.send(body).await.status, 303);
+}
+
+#[tokio::test]
+async fn what_cannot_be_stored_is_said_on_the_page() {
+    let app = TestApp::new().await;
+    let unknown = format!("revision=7&notice={}&do=accept", app.notice());
+    let answer = app.post("/c/shop").form(&unknown).await;
+    assert_eq!(answer.status, 422);
+    assert!(answer.text().contains("role=\"alert\""));
+    assert_eq!(app.post("/c/shop").form("do=dance").await.status, 422);
+    let full = TestApp::with(|app| app.queue = TestApp::full_queue()).await;
+    let answer = decide(&full, "", "do=accept").await;
+    assert_eq!((answer.status.as_u16(), answer.header("set-cookie")), (503, ""));
+    assert_eq!(app.get("/c/other").empty().await.status, 404);
+}

@@ -1,0 +1,192 @@
+use std::io::Read as _;
+
+use super::{SHOP, TestApp, shop};
+use crate::embedded::ASSETS_HASH;
+
+fn settings(loader: &str) -> serde_json::Value {
+    let json = loader.strip_prefix("(()=>{var ASSENT=").unwrap();
+    // The gate is an expression, not JSON: what stands before it is.
+    let (json, _) = json.split_once(",g:").unwrap();
+    serde_json::from_str(&format!("{json}}}")).unwrap()
+}
+
+#[tokio::test]
+async fn the_loader_has_the_headers_that_caches_need() {
+    let app = TestApp::new().await;
+    let answer = app
+        .get("/s/shop.js")
+        .header("accept-encoding", "gzip, br")
+        .empty()
+        .await;
+    let tag = answer.header("etag").to_owned();
+    insta::assert_snapshot!(answer.head().replace(&tag, "TAG"), @r#"
+    200 OK
+    access-control-allow-origin: *
+    cache-control: public, max-age=300, stale-while-revalidate=86400
+    content-encoding: br
+    content-type: text/javascript; charset=utf-8
+    cross-origin-resource-policy: cross-origin
+    etag: TAG
+    vary: accept-encoding, accept-language
+    x-content-type-options: nosniff
+    "#);
+    let again = app
+        .get("/s/shop.js")
+        .header("accept-encoding", "gzip, br")
+        .header("if-none-match", &format!("\"other\", W/{tag}"))
+        .empty()
+        .await;
+    assert!(again.body.is_empty());
+    insta::assert_snapshot!(again.head().replace(&tag, "TAG"), @r#"
+    304 Not Modified
+    access-control-allow-origin: *
+    cache-control: public, max-age=300, stale-while-revalidate=86400
+    cross-origin-resource-policy: cross-origin
+    etag: TAG
+    vary: accept-encoding, accept-language
+    "#);
+    // A strong tag is the tag of one encoding.
+    let plain = app.get("/s/shop.js").header("if-none-match", &tag).empty().await;
+    assert_eq!(plain.status, 200);
+    assert_ne!(plain.header("etag"), tag);
+}
+
+#[tokio::test]
+async fn every_encoding_holds_the_same() {
+    let app = TestApp::new().await;
+    let plain = app.get("/s/shop.js").empty().await;
+    let gzip = app
+        .get("/s/shop.js")
+        .header("accept-encoding", "gzip")
+        .empty()
+        .await;
+    let brotli = app
+        .get("/s/shop.js")
+        .header("accept-encoding", "br")
+        .empty()
+        .await;
+    assert_eq!(plain.header("content-encoding"), "");
+    assert_eq!(gzip.header("content-encoding"), "gzip");
+    assert_eq!(brotli.header("content-encoding"), "br");
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(&gzip.body[..])
+        .read_to_end(&mut unpacked)
+        .unwrap();
+    assert_eq!(unpacked, plain.body);
+    unpacked.clear();
+    brotli::Decompressor::new(&brotli.body[..], 4096)
+        .read_to_end(&mut unpacked)
+        .unwrap();
+    assert_eq!(unpacked, plain.body);
+}
+
+#[tokio::test]
+async fn the_language_is_negotiated_or_asked_for() {
+    let app = TestApp::new().await;
+    let language = async |path: &str, accept: &str| {
+        let answer = app.get(path).header("accept-language", accept).empty().await;
+        settings(answer.text())["l"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(language("/s/shop.js", "de-AT,de;q=0.9,en;q=0.8").await, "de");
+    assert_eq!(language("/s/shop.js", "fr, en;q=0.1").await, "en");
+    assert_eq!(language("/s/shop.js?lang=de", "en").await, "de");
+    assert_eq!(language("/s/shop.js?lang=xx", "de").await, "de");
+}
+
+#[tokio::test]
+async fn the_loader_carries_the_site() {
+    let app = TestApp::new().await;
+    let answer = app.get("/s/shop.js").empty().await;
+    let text = answer.text();
+    assert!(!text.to_lowercase().contains("</script"));
+    let mut settings = settings(text);
+    assert_eq!(settings["n"], app.notice().to_string());
+    assert_eq!(settings["a"], format!("/a/{}/", *ASSETS_HASH));
+    for name in ["n", "a", "h", "y"] {
+        settings.as_object_mut().unwrap().remove(name);
+    }
+    insta::assert_snapshot!(settings, @r#"{"c":"3_ads*","d":1,"e":180,"l":"en","m":0,"p":"Privacy settings","q":1,"r":1,"s":"shop","t":"","v":1}"#);
+    for path in ["/s/other.js", "/s/shop", "/s/.js"] {
+        assert_eq!(app.get(path).empty().await.status, 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_country_counts_only_from_a_trusted_proxy() {
+    let header = axum::http::HeaderName::from_static("cf-ipcountry");
+    let behind = TestApp::with(|app| {
+        app.trusted_proxies = vec!["192.0.2.7".parse().unwrap()];
+        app.country_header = Some(header.clone());
+    })
+    .await;
+    let answer = behind
+        .get("/s/shop.js")
+        .header("cf-ipcountry", "US")
+        .empty()
+        .await;
+    assert_eq!(settings(answer.text())["m"], 1);
+    assert_eq!(settings(answer.text())["d"], 15);
+    assert_eq!(
+        answer.header("vary"),
+        "accept-encoding, accept-language, cf-ipcountry"
+    );
+    let open = TestApp::with(|app| app.country_header = Some(header)).await;
+    let answer = open.get("/s/shop.js").header("cf-ipcountry", "US").empty().await;
+    assert_eq!(settings(answer.text())["m"], 0);
+}
+
+#[tokio::test]
+async fn a_new_revision_is_taken_up_and_the_old_notice_stays() {
+    let app = TestApp::new().await;
+    let old = app.notice();
+    let mut config = shop();
+    config.services[0].items[0].name = "_more".to_owned();
+    app.store
+        .publish_revision(super::ORGANISATION, &config, super::NOW_MS)
+        .await
+        .unwrap();
+    app.app.published.refresh(app.store.as_ref()).await.unwrap();
+    let settings = settings(app.get("/s/shop.js").empty().await.text());
+    assert_eq!((&settings["r"], &settings["v"]), (&2.into(), &2.into()));
+    assert_ne!(app.notice(), old);
+    for hash in [old, app.notice()] {
+        let answer = app.get(&format!("/v1/sites/shop/notices/{hash}")).empty().await;
+        assert_eq!(answer.status, 200);
+        let notice: assent_consent::notice::Notice = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(notice.hash(), hash);
+        assert_eq!(answer.header("access-control-allow-origin"), "*");
+    }
+    // A visitor who still had the old page agreed to the old notice.
+    let mut submission = app.submission(1);
+    submission["notice"] = old.to_string().into();
+    assert_eq!(app.submit(&submission).await.status, 201);
+    submission["id"] = super::id_of(2).to_string().into();
+    submission["revision"] = 2.into();
+    assert_eq!(app.submit(&submission).await.status, 422);
+}
+
+#[tokio::test]
+async fn notices_and_assets_that_are_not_there() {
+    let app = TestApp::new().await;
+    insta::assert_snapshot!(app.get("/v1/sites/shop/notices/00").empty().await.line(), @r#"404 {"type":"about:blank","title":"Not Found","status":404,"detail":"The site has no notice with this hash."}"#);
+    let none = format!("/v1/sites/shop/notices/{}", "0".repeat(64));
+    assert_eq!(app.get(&none).empty().await.status, 404);
+    let older = app.get("/a/0000000000000000/dialog.js").empty().await;
+    assert_eq!(
+        (older.status.as_u16(), older.header("cache-control")),
+        (200, "no-store")
+    );
+    let none = format!("/a/{}/none.js", *ASSETS_HASH);
+    assert_eq!(app.get(&none).empty().await.status, 404);
+    let path = format!("/a/{}/dialog.js", *ASSETS_HASH);
+    let answer = app.get(&path).header("origin", SHOP).empty().await;
+    insta::assert_snapshot!(answer.head(), @r#"
+    200 OK
+    access-control-allow-origin: *
+    cache-control: public, max-age=31536000, immutable
+    content-type: text/javascript; charset=utf-8
+    cross-origin-resource-policy: cross-origin
+    vary: accept-encoding
+    x-content-type-options: nosniff
+    "#);
+}

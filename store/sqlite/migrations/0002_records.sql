@@ -1,0 +1,33 @@
+-- Consent records, append-only.
+--
+-- Ids are made by visitors' browsers, so they are unique within a site only: nobody can take an id away from
+-- another site. Being UUIDs of version 7 they grow with time, and appends touch the last page of their site's
+-- range, whatever the size of the table. The subject's secret key is not stored anywhere in this table;
+-- `subject` is derived from its hash.
+--
+-- The foreign key is the proof's anchor: no record without the notice that its revision showed. Hash, rule
+-- and language of the record are those of the notice.
+create table record (
+    site_number integer not null,
+    id blob not null check (length(id) = 16),
+    version integer not null,
+    subject blob not null check (length(subject) = 16),
+    revision integer not null,
+    notice_number integer not null,
+    method text not null, -- banner, dialog, center or api
+    performance integer not null check (performance in (0, 1)),
+    functional integer not null check (functional in (0, 1)),
+    targeting integer not null check (targeting in (0, 1)),
+    asked integer not null check (asked in (0, 1)), -- 0: the visitor began it
+    gpc integer not null check (gpc in (0, 1)), -- Global Privacy Control was on
+    previous_id blob check (length(previous_id) = 16),
+    decided_at_ms integer not null, -- the browser's clock
+    received_at_ms integer not null, -- the server's clock
+    expires_at_ms integer not null,
+    primary key (site_number, id),
+    foreign key (site_number, revision, notice_number)
+    references revision_notice (site_number, revision, notice_number)
+) strict, without rowid;
+
+-- A subject's history, in order.
+create index record_by_subject on record (site_number, subject, received_at_ms);

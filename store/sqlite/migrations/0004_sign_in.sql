@@ -1,0 +1,32 @@
+-- Who signs in to the console, and everything that expires. Secrets are kept as hashes: Argon2id for
+-- passwords, SHA-256 for random tokens.
+
+create table owner (
+    id blob not null primary key check (length(id) = 16),
+    organisation_id blob not null references organisation (id),
+    email text not null collate nocase unique,
+    password_hash text -- null until the owner sets a password
+) strict, without rowid;
+
+create table session (
+    token_hash blob not null primary key check (length(token_hash) = 32),
+    owner_id blob not null references owner (id) on delete cascade,
+    expires_at_ms integer not null
+) strict, without rowid;
+
+create index session_by_owner on session (owner_id);
+create index session_by_expiry on session (expires_at_ms);
+
+-- A token is good for one thing: signing an owner in, or carrying a visitor's subject key between a site and
+-- its preference center. The key stands here for as long as the token lives, minutes, and nowhere else.
+create table one_time_token (
+    token_hash blob not null primary key check (length(token_hash) = 32),
+    expires_at_ms integer not null,
+    owner_id blob references owner (id) on delete cascade,
+    site_id text,
+    subject_key text,
+    check ((owner_id is null) = (site_id is not null)),
+    check ((site_id is null) = (subject_key is null))
+) strict, without rowid;
+
+create index one_time_token_by_expiry on one_time_token (expires_at_ms);

@@ -1,0 +1,261 @@
+//! The SQLite store: one file, one writer, any number of readers.
+//!
+//! SQLite allows one writer at a time, so the store has one connection that writes and a few that read; the
+//! readers never wait for the writer, because the database is in WAL mode. Every commit is synced to the disk
+//! before it is reported (`synchronous=FULL`).
+//!
+//! The schema and its reasons stand in `migrations/`. All SQL is checked against it when the crate is built,
+//! from the descriptions in `.sqlx/`. To add an operation: declare it in `assent-store`, write its statement
+//! in the module of its table, run `cargo xtask prepare`, then the conformance suite.
+
+mod cell;
+mod owners;
+mod rates;
+mod records;
+mod sites;
+mod tokens;
+
+use std::{path::Path, time::Duration};
+
+use assent_consent::{
+    notice::{Notice, NoticeHash},
+    record::{ConsentRecord, Subject},
+    site::SiteConfig,
+};
+use assent_store::{
+    Appended, Batch, Grant, OrganisationId, Owner, Rates, Result, Revision, Session, Store, StoreError,
+};
+use async_trait::async_trait;
+use sqlx::{
+    SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use uuid::Uuid;
+
+/// How long a statement waits for a lock that another process holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections that read.
+const READERS_MAX: u32 = 4;
+/// Pages of the write-ahead log, 4 KiB each, after which a commit copies them into the database. Subjects are
+/// random, so most records touch a page of their own in the history's index; a longer log lets more of them
+/// share one copy.
+const CHECKPOINT_PAGES: &str = "8192";
+/// Page cache of the writer, in KiB (SQLite counts those as negative).
+const WRITER_CACHE: &str = "-65536";
+
+/// Statements of a transaction that writes begin with the write lock, so that two never deadlock.
+const BEGIN: &str = "begin immediate";
+
+/// Assent's data in one SQLite file.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens a database, which is created if there is none, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] if the file cannot be opened or written, or was made by a newer version.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(
+                options
+                    .clone()
+                    .create_if_missing(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+                    .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+                    .pragma("cache_size", WRITER_CACHE),
+            )
+            .await
+            .map_err(database)?;
+        sqlx::migrate!()
+            .run(&writer)
+            .await
+            .map_err(|error| StoreError::Database(error.into()))?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            .test_before_acquire(false)
+            .connect_with(options.read_only(true))
+            .await
+            .map_err(database)?;
+        Ok(Self { writer, readers })
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn ensure_organisation(&self, id: OrganisationId, name: &str) -> Result<()> {
+        sites::ensure_organisation(&self.writer, id, name).await
+    }
+
+    async fn publish_revision(
+        &self,
+        organisation: OrganisationId,
+        config: &SiteConfig,
+        now_ms: i64,
+    ) -> Result<Revision> {
+        sites::publish_revision(&self.writer, organisation, config, now_ms).await
+    }
+
+    async fn current_revisions(&self) -> Result<Vec<Revision>> {
+        sites::current_revisions(&self.readers).await
+    }
+
+    async fn sites(&self, organisation: OrganisationId) -> Result<Vec<Revision>> {
+        sites::sites(&self.readers, organisation).await
+    }
+
+    async fn archive_notices(&self, site: &str, revision: u32, notices: &[Notice]) -> Result<()> {
+        sites::archive_notices(&self.writer, site, revision, notices).await
+    }
+
+    async fn notice(&self, site: &str, hash: NoticeHash) -> Result<Option<Notice>> {
+        sites::notice(&self.readers, site, hash).await
+    }
+
+    async fn revision_notice(
+        &self,
+        site: &str,
+        revision: u32,
+        hash: NoticeHash,
+    ) -> Result<Option<(Revision, Notice)>> {
+        sites::revision_notice(&self.readers, site, revision, hash).await
+    }
+
+    async fn append(&self, batch: &Batch) -> Result<Vec<Appended>> {
+        records::append(&self.writer, &self.readers, batch).await
+    }
+
+    async fn record(&self, site: &str, id: Uuid, subject: Subject) -> Result<Option<ConsentRecord>> {
+        records::record(&self.readers, site, id, subject).await
+    }
+
+    async fn history(&self, site: &str, subject: Subject, limit: u32) -> Result<Vec<ConsentRecord>> {
+        records::history(&self.readers, site, subject, limit).await
+    }
+
+    async fn rates(
+        &self,
+        organisation: OrganisationId,
+        site: &str,
+        from_day: i32,
+        to_day: i32,
+    ) -> Result<Rates> {
+        rates::rates(&self.readers, organisation, site, from_day, to_day).await
+    }
+
+    async fn ensure_owner(&self, organisation: OrganisationId, id: Uuid, email: &str) -> Result<Owner> {
+        owners::ensure_owner(&self.writer, organisation, id, email).await
+    }
+
+    async fn owner(&self, id: Uuid) -> Result<Option<Owner>> {
+        owners::owner(&self.readers, id).await
+    }
+
+    async fn owner_by_email(&self, email: &str) -> Result<Option<Owner>> {
+        owners::owner_by_email(&self.readers, email).await
+    }
+
+    async fn set_password(&self, owner: Uuid, password_hash: &str) -> Result<()> {
+        owners::set_password(&self.writer, owner, password_hash).await
+    }
+
+    async fn begin_session(&self, session: &Session) -> Result<()> {
+        owners::begin_session(&self.writer, session).await
+    }
+
+    async fn session_owner(&self, token_hash: [u8; 32], now_ms: i64) -> Result<Option<Owner>> {
+        owners::session_owner(&self.readers, token_hash, now_ms).await
+    }
+
+    async fn end_session(&self, token_hash: [u8; 32]) -> Result<()> {
+        owners::end_session(&self.writer, token_hash).await
+    }
+
+    async fn put_token(&self, token_hash: [u8; 32], grant: &Grant, expires_at_ms: i64) -> Result<()> {
+        tokens::put(&self.writer, token_hash, grant, expires_at_ms).await
+    }
+
+    async fn take_token(&self, token_hash: [u8; 32], now_ms: i64) -> Result<Option<Grant>> {
+        tokens::take(&self.writer, token_hash, now_ms).await
+    }
+
+    async fn peek_token(&self, token_hash: [u8; 32], now_ms: i64) -> Result<Option<Grant>> {
+        tokens::peek(&self.readers, token_hash, now_ms).await
+    }
+
+    async fn sweep(&self, now_ms: i64) -> Result<()> {
+        owners::sweep(&self.writer, now_ms).await?;
+        tokens::sweep(&self.writer, now_ms).await
+    }
+
+    /// The writer closes last: it then copies the write-ahead log into the database and removes it.
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// A failed statement. A value that does not decode is the data's fault, not the database's.
+fn database(error: sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::ColumnDecode { index, source } => StoreError::Inconsistent {
+            table: "unknown",
+            column: "unknown",
+            detail: format!("{index}: {source}"),
+        },
+        error => StoreError::Database(error.into()),
+    }
+}
+
+/// Text for a column or a parameter that holds JSON.
+fn json<T: serde::Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| StoreError::Database(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn commits_are_synced_before_they_are_reported() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("assent.db")).await.unwrap();
+        let synchronous: i64 = sqlx::query_scalar("pragma synchronous")
+            .fetch_one(&store.writer)
+            .await
+            .unwrap();
+        assert_eq!(synchronous, 2, "FULL");
+        let journal_mode: String = sqlx::query_scalar("pragma journal_mode")
+            .fetch_one(&store.writer)
+            .await
+            .unwrap();
+        assert_eq!(journal_mode, "wal");
+        let foreign_keys: i64 = sqlx::query_scalar("pragma foreign_keys")
+            .fetch_one(&store.writer)
+            .await
+            .unwrap();
+        assert_eq!(foreign_keys, 1);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn readers_cannot_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("assent.db")).await.unwrap();
+        let written = sqlx::query("delete from site").execute(&store.readers).await;
+        assert!(written.is_err());
+        store.close().await;
+    }
+}

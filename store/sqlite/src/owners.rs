@@ -1,0 +1,159 @@
+//! Owners and their console sessions.
+
+use assent_store::{OrganisationId, Owner, Result, Session};
+use sqlx::SqlitePool;
+use uuid::Uuid;
+
+use crate::{BEGIN, cell::Cell, database};
+
+struct OwnerRow {
+    id: Vec<u8>,
+    organisation_id: Vec<u8>,
+    email: String,
+    password_hash: Option<String>,
+}
+
+impl OwnerRow {
+    fn read(self) -> Result<Owner> {
+        let at = |column| Cell {
+            table: "owner",
+            column,
+        };
+        Ok(Owner {
+            id: at("id").uuid(&self.id)?,
+            organisation: OrganisationId(at("organisation_id").uuid(&self.organisation_id)?),
+            email: self.email,
+            password_hash: self.password_hash,
+        })
+    }
+}
+
+pub(crate) async fn ensure_owner(
+    writer: &SqlitePool,
+    organisation: OrganisationId,
+    id: Uuid,
+    email: &str,
+) -> Result<Owner> {
+    let id = id.as_bytes().as_slice();
+    let organisation_id = organisation.0.as_bytes().as_slice();
+    let mut work = writer.begin_with(BEGIN).await.map_err(database)?;
+    sqlx::query!(
+        "insert into owner (id, organisation_id, email) values (?, ?, ?)
+        on conflict (email) do nothing",
+        id,
+        organisation_id,
+        email,
+    )
+    .execute(&mut *work)
+    .await
+    .map_err(database)?;
+    let owner = sqlx::query_as!(
+        OwnerRow,
+        "select id, organisation_id, email, password_hash from owner where email = ?",
+        email,
+    )
+    .fetch_one(&mut *work)
+    .await
+    .map_err(database)?;
+    work.commit().await.map_err(database)?;
+    owner.read()
+}
+
+pub(crate) async fn owner(readers: &SqlitePool, id: Uuid) -> Result<Option<Owner>> {
+    let id = id.as_bytes().as_slice();
+    sqlx::query_as!(
+        OwnerRow,
+        "select id, organisation_id, email, password_hash from owner where id = ?",
+        id,
+    )
+    .fetch_optional(readers)
+    .await
+    .map_err(database)?
+    .map(OwnerRow::read)
+    .transpose()
+}
+
+pub(crate) async fn owner_by_email(readers: &SqlitePool, email: &str) -> Result<Option<Owner>> {
+    sqlx::query_as!(
+        OwnerRow,
+        "select id, organisation_id, email, password_hash from owner where email = ?",
+        email,
+    )
+    .fetch_optional(readers)
+    .await
+    .map_err(database)?
+    .map(OwnerRow::read)
+    .transpose()
+}
+
+pub(crate) async fn set_password(writer: &SqlitePool, owner: Uuid, password_hash: &str) -> Result<()> {
+    let owner_id = owner.as_bytes().as_slice();
+    let mut work = writer.begin_with(BEGIN).await.map_err(database)?;
+    sqlx::query!(
+        "update owner set password_hash = ? where id = ?",
+        password_hash,
+        owner_id,
+    )
+    .execute(&mut *work)
+    .await
+    .map_err(database)?;
+    sqlx::query!("delete from session where owner_id = ?", owner_id)
+        .execute(&mut *work)
+        .await
+        .map_err(database)?;
+    work.commit().await.map_err(database)
+}
+
+pub(crate) async fn begin_session(writer: &SqlitePool, session: &Session) -> Result<()> {
+    let token_hash = session.token_hash.as_slice();
+    let owner_id = session.owner.as_bytes().as_slice();
+    sqlx::query!(
+        "insert into session (token_hash, owner_id, expires_at_ms) values (?, ?, ?)",
+        token_hash,
+        owner_id,
+        session.expires_at_ms,
+    )
+    .execute(writer)
+    .await
+    .map_err(database)?;
+    Ok(())
+}
+
+pub(crate) async fn session_owner(
+    readers: &SqlitePool,
+    token_hash: [u8; 32],
+    now_ms: i64,
+) -> Result<Option<Owner>> {
+    let token_hash = token_hash.as_slice();
+    sqlx::query_as!(
+        OwnerRow,
+        "select id, organisation_id, email, password_hash
+        from session
+        join owner on owner.id = owner_id
+        where token_hash = ? and expires_at_ms > ?",
+        token_hash,
+        now_ms,
+    )
+    .fetch_optional(readers)
+    .await
+    .map_err(database)?
+    .map(OwnerRow::read)
+    .transpose()
+}
+
+pub(crate) async fn end_session(writer: &SqlitePool, token_hash: [u8; 32]) -> Result<()> {
+    let token_hash = token_hash.as_slice();
+    sqlx::query!("delete from session where token_hash = ?", token_hash)
+        .execute(writer)
+        .await
+        .map_err(database)?;
+    Ok(())
+}
+
+pub(crate) async fn sweep(writer: &SqlitePool, now_ms: i64) -> Result<()> {
+    sqlx::query!("delete from session where expires_at_ms <= ?", now_ms)
+        .execute(writer)
+        .await
+        .map_err(database)?;
+    Ok(())
+}

@@ -1,0 +1,297 @@
+//! Consent records: the hot path of the whole server.
+//!
+//! A batch is one statement, whatever its length: the records travel as one JSON array, and the statement
+//! finds the site and the notice of each and inserts it. Only when some were not inserted do further
+//! statements look for what is stored under their ids. `jsonb_each` hands on the parsed form of each record;
+//! with `json_each` the same statement takes three times as long.
+
+use std::collections::{HashMap, HashSet};
+
+use assent_consent::{
+    notice::NoticeHash,
+    record::{Choice, ConsentRecord, Method, Subject},
+};
+use assent_store::{Appended, Batch, NewRecord, Result};
+use sqlx::{SqliteConnection, SqliteExecutor, SqlitePool};
+use uuid::Uuid;
+
+use crate::{BEGIN, cell::Cell, database, json, rates};
+
+/// What a record is known by: ids are unique within a site.
+type Key<'a> = (&'a str, Uuid);
+
+/// Where in the batch each key stands first. A record that stands there again is a duplicate of that one.
+type Firsts<'a> = HashMap<Key<'a>, usize>;
+
+fn key(record: &ConsentRecord) -> Key<'_> {
+    (&record.site, record.id)
+}
+
+struct RecordRow {
+    site: String,
+    id: Vec<u8>,
+    version: i64,
+    subject: Vec<u8>,
+    revision: i64,
+    hash: Vec<u8>,
+    rule: String,
+    language: String,
+    method: String,
+    performance: i64,
+    functional: i64,
+    targeting: i64,
+    asked: i64,
+    gpc: i64,
+    previous_id: Option<Vec<u8>>,
+    decided_at_ms: i64,
+    received_at_ms: i64,
+    expires_at_ms: i64,
+}
+
+impl RecordRow {
+    fn read(self) -> Result<ConsentRecord> {
+        let at = |column| Cell {
+            table: "record",
+            column,
+        };
+        Ok(ConsentRecord {
+            version: at("version").number(self.version)?,
+            id: at("id").uuid(&self.id)?,
+            site: self.site,
+            subject: Subject(at("subject").bytes(&self.subject)?),
+            revision: at("revision").number(self.revision)?,
+            notice: NoticeHash(
+                Cell {
+                    table: "notice",
+                    column: "hash",
+                }
+                .bytes(&self.hash)?,
+            ),
+            rule: self.rule,
+            language: self.language,
+            method: Method::from_id(&self.method)
+                .ok_or_else(|| at("method").inconsistent(format!("unknown: {}", self.method)))?,
+            choice: Choice {
+                performance: at("performance").flag(self.performance)?,
+                functional: at("functional").flag(self.functional)?,
+                targeting: at("targeting").flag(self.targeting)?,
+            },
+            asked: at("asked").flag(self.asked)?,
+            gpc: at("gpc").flag(self.gpc)?,
+            previous: self
+                .previous_id
+                .map(|id| at("previous_id").uuid(&id))
+                .transpose()?,
+            decided_at_ms: self.decided_at_ms,
+            received_at_ms: self.received_at_ms,
+            expires_at_ms: self.expires_at_ms,
+        })
+    }
+}
+
+pub(crate) async fn append(
+    writer: &SqlitePool,
+    readers: &SqlitePool,
+    batch: &Batch,
+) -> Result<Vec<Appended>> {
+    let mut firsts = Firsts::with_capacity(batch.records.len());
+    let mut offered = Vec::with_capacity(batch.records.len());
+    for (position, NewRecord { record, .. }) in batch.records.iter().enumerate() {
+        firsts.entry(key(record)).or_insert_with(|| {
+            offered.push(record);
+            position
+        });
+    }
+
+    let mut work = writer.begin_with(BEGIN).await.map_err(database)?;
+    let inserted = insert(&mut work, &offered).await?;
+    let mut before = HashMap::new();
+    let mut unknown = HashSet::new();
+    if inserted < offered.len() {
+        // The writer holds the lock and has not committed, so a reader sees what was there before.
+        before = stored(readers, &offered, &firsts).await?;
+        if inserted + before.len() < offered.len() {
+            let after = stored(&mut *work, &offered, &firsts).await?;
+            unknown = firsts
+                .values()
+                .copied()
+                .filter(|first| !after.contains_key(first))
+                .collect();
+        }
+    }
+
+    let mut counts: Vec<_> = batch.counts.iter().collect();
+    let mut answers = Vec::with_capacity(batch.records.len());
+    for (
+        position,
+        NewRecord {
+            record,
+            counts: its_counts,
+        },
+    ) in batch.records.iter().enumerate()
+    {
+        let first = firsts[&key(record)];
+        let earlier = before
+            .get(&first)
+            .or((position > first).then(|| &batch.records[first].record));
+        answers.push(match earlier {
+            _ if unknown.contains(&first) => Appended::Unknown,
+            Some(earlier) if earlier.subject == record.subject => {
+                Appended::Duplicate(Box::new(earlier.clone()))
+            }
+            Some(_) => Appended::Conflict,
+            None => {
+                counts.extend(its_counts);
+                Appended::New
+            }
+        });
+    }
+    rates::add(&mut work, &counts).await?;
+    work.commit().await.map_err(database)?;
+    Ok(answers)
+}
+
+/// Inserts the records whose ids are free and whose notice was published as they say; returns how many those
+/// were. It does not return which: handing rows from SQLite's thread to ours costs more than inserting them.
+async fn insert(work: &mut SqliteConnection, records: &[&ConsentRecord]) -> Result<usize> {
+    if records.is_empty() {
+        return Ok(0);
+    }
+    let records = json(&records)?;
+    let inserted = sqlx::query!(
+        "insert into record (
+            site_number, id, version, subject, revision, notice_number, method,
+            performance, functional, targeting, asked, gpc,
+            previous_id, decided_at_ms, received_at_ms, expires_at_ms
+        )
+        select
+            site.number,
+            unhex(new.value ->> 'id', '-'),
+            new.value ->> 'version',
+            unhex(new.value ->> 'subject'),
+            revision_notice.revision,
+            notice.number,
+            new.value ->> 'method',
+            new.value ->> '$.choice.performance',
+            new.value ->> '$.choice.functional',
+            new.value ->> '$.choice.targeting',
+            new.value ->> 'asked',
+            new.value ->> 'gpc',
+            unhex(new.value ->> 'previous', '-'),
+            new.value ->> 'decided_at_ms',
+            new.value ->> 'received_at_ms',
+            new.value ->> 'expires_at_ms'
+        from jsonb_each(?) as new
+        cross join site on site.id = new.value ->> 'site'
+        cross join notice
+            on notice.site_number = site.number
+            and notice.hash = unhex(new.value ->> 'notice')
+            and notice.rule = new.value ->> 'rule'
+            and notice.language = new.value ->> 'language'
+        cross join revision_notice
+            on revision_notice.site_number = site.number
+            and revision_notice.revision = new.value ->> 'revision'
+            and revision_notice.notice_number = notice.number
+        where true
+        on conflict (site_number, id) do nothing",
+        records,
+    )
+    .execute(work)
+    .await
+    .map_err(database)?;
+    Ok(usize::try_from(inserted.rows_affected()).unwrap_or(usize::MAX))
+}
+
+/// What stands under the ids of these records, by position.
+async fn stored(
+    database_view: impl SqliteExecutor<'_>,
+    records: &[&ConsentRecord],
+    firsts: &Firsts<'_>,
+) -> Result<HashMap<usize, ConsentRecord>> {
+    let keys: Vec<_> = records.iter().map(|record| key(record)).collect();
+    let keys = json(&keys)?;
+    let rows = sqlx::query_as!(
+        RecordRow,
+        r#"select
+            site.id as site, record.id, version, subject, revision, hash, rule, language, method,
+            performance, functional, targeting, asked, gpc,
+            previous_id, decided_at_ms, received_at_ms, expires_at_ms
+        from jsonb_each(?) as wanted
+        cross join site on site.id = wanted.value ->> 0
+        cross join record
+            on record.site_number = site.number and record.id = unhex(wanted.value ->> 1, '-')
+        cross join notice on notice.number = notice_number"#,
+        keys,
+    )
+    .fetch_all(database_view)
+    .await
+    .map_err(database)?;
+    let mut stored = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let record = row.read()?;
+        if let Some(first) = firsts.get(&key(&record)) {
+            stored.insert(*first, record);
+        }
+    }
+    Ok(stored)
+}
+
+pub(crate) async fn record(
+    readers: &SqlitePool,
+    site: &str,
+    id: Uuid,
+    subject: Subject,
+) -> Result<Option<ConsentRecord>> {
+    let id = id.as_bytes().as_slice();
+    let subject = subject.0.as_slice();
+    sqlx::query_as!(
+        RecordRow,
+        r#"select
+            site.id as site, record.id, version, subject, revision, hash, rule, language, method,
+            performance, functional, targeting, asked, gpc,
+            previous_id, decided_at_ms, received_at_ms, expires_at_ms
+        from site
+        join record on record.site_number = site.number
+        join notice on notice.number = notice_number
+        where site.id = ? and record.id = ? and subject = ?"#,
+        site,
+        id,
+        subject,
+    )
+    .fetch_optional(readers)
+    .await
+    .map_err(database)?
+    .map(RecordRow::read)
+    .transpose()
+}
+
+pub(crate) async fn history(
+    readers: &SqlitePool,
+    site: &str,
+    subject: Subject,
+    limit: u32,
+) -> Result<Vec<ConsentRecord>> {
+    let subject = subject.0.as_slice();
+    sqlx::query_as!(
+        RecordRow,
+        r#"select
+            site.id as site, record.id, version, subject, revision, hash, rule, language, method,
+            performance, functional, targeting, asked, gpc,
+            previous_id, decided_at_ms, received_at_ms, expires_at_ms
+        from site
+        join record on record.site_number = site.number
+        join notice on notice.number = notice_number
+        where site.id = ? and subject = ?
+        order by received_at_ms desc, record.id desc
+        limit ?"#,
+        site,
+        subject,
+        limit,
+    )
+    .fetch_all(readers)
+    .await
+    .map_err(database)?
+    .into_iter()
+    .map(RecordRow::read)
+    .collect()
+}

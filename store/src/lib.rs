@@ -1,0 +1,239 @@
+//! What Assent remembers: the [`Store`] trait, its errors and the conformance suite that every
+//! implementation passes.
+//!
+//! The trait speaks of domain operations, never of tables; each operation owns its transaction. To add one:
+//! declare it here, describe it in `conformance`, then write it in each store until the suite passes.
+
+use assent_consent::{
+    notice::{Notice, NoticeHash},
+    record::{ConsentRecord, Subject},
+    site::SiteConfig,
+};
+use async_trait::async_trait;
+use uuid::Uuid;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod rates;
+
+pub use rates::{Count, Measure, RateRow, Rates};
+
+/// Why a store could not do what was asked. Never shown to clients.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused or cannot be reached.
+    #[error("the database failed")]
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A stored row cannot be read: the data was altered or written by a newer version.
+    #[error("inconsistent data in {table}, column {column}: {detail}")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// What was found.
+        detail: String,
+    },
+    /// The site belongs to another organisation.
+    #[error("the site belongs to another organisation")]
+    ForeignSite,
+    /// The site or its revision was never published.
+    #[error("the site or its revision was never published")]
+    UnknownRevision,
+}
+
+/// Result of a store operation.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// Id of an organisation: who owns sites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OrganisationId(pub Uuid);
+
+/// A published configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revision {
+    /// Who owns the site.
+    pub organisation: OrganisationId,
+    /// Number, from 1, without gaps.
+    pub number: u32,
+    /// Choices made on an earlier revision no longer count.
+    pub valid_from: u32,
+    /// Milliseconds since 1970.
+    pub published_at_ms: i64,
+    /// The configuration.
+    pub config: SiteConfig,
+}
+
+/// Someone who signs in to the console.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Id.
+    pub id: Uuid,
+    /// Organisation whose sites the owner sees.
+    pub organisation: OrganisationId,
+    /// Address to sign in with.
+    pub email: String,
+    /// Argon2id in PHC format; `None` until a password is set.
+    pub password_hash: Option<String>,
+}
+
+/// A console session. Only the SHA-256 of its token is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// SHA-256 of the token.
+    pub token_hash: [u8; 32],
+    /// Whose.
+    pub owner: Uuid,
+    /// Milliseconds since 1970.
+    pub expires_at_ms: i64,
+}
+
+/// What a one-time token is good for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// Sign this owner in to the console and set a password.
+    SignIn(Uuid),
+    /// Carry a subject key between a site and its center.
+    Subject {
+        /// The site.
+        site: String,
+        /// The subject key, 32 hexadecimal digits.
+        key: String,
+    },
+}
+
+/// Records and counts that are committed together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// New records, each once.
+    pub records: Vec<NewRecord>,
+    /// Further counts (banner impressions); the counts of the records are made by the store from
+    /// [`NewRecord::counts`], for those that were new.
+    pub counts: Vec<Count>,
+}
+
+/// A record to append, with what it adds to the roll-up if it is new.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewRecord {
+    /// The record.
+    pub record: ConsentRecord,
+    /// What it counts as.
+    pub counts: Vec<Count>,
+}
+
+/// What became of one record of a batch, in the batch's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// Committed now.
+    New,
+    /// The same subject stored a record under this id at this site before; this is what is stored.
+    Duplicate(Box<ConsentRecord>),
+    /// Another subject's record has this id at this site. Nothing was stored, nothing is told about it.
+    Conflict,
+    /// The site, or this notice of this revision, was never published, or its rule or language is another
+    /// one. Nothing was stored.
+    Unknown,
+}
+
+/// Everything that Assent remembers.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Makes sure that an organisation exists.
+    async fn ensure_organisation(&self, id: OrganisationId, name: &str) -> Result<()>;
+
+    /// Publishes a configuration as the site's next revision. If it equals the current revision's
+    /// configuration, nothing is written and the current revision is returned. `valid_from` is the new
+    /// number where [`SiteConfig::widens`] says so, else that of the revision before.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignSite`] if the site's id is taken by another organisation.
+    async fn publish_revision(
+        &self,
+        organisation: OrganisationId,
+        config: &SiteConfig,
+        now_ms: i64,
+    ) -> Result<Revision>;
+
+    /// The newest revision of every site of every organisation, for the publisher; ordered by site.
+    async fn current_revisions(&self) -> Result<Vec<Revision>>;
+
+    /// The newest revision of each site of one organisation, ordered by site.
+    async fn sites(&self, organisation: OrganisationId) -> Result<Vec<Revision>>;
+
+    /// Archives notices; those already there stay as they are. The same notice can belong to several
+    /// revisions.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownRevision`] if the revision was never published.
+    async fn archive_notices(&self, site: &str, revision: u32, notices: &[Notice]) -> Result<()>;
+
+    /// A notice of a site by its hash.
+    async fn notice(&self, site: &str, hash: NoticeHash) -> Result<Option<Notice>>;
+
+    /// Whether this notice was archived for this revision of the site; if so, the rule and the language
+    /// under which it was shown, and the rule's `expiry_days`, are to be taken from the notice and the
+    /// revision's configuration.
+    async fn revision_notice(
+        &self,
+        site: &str,
+        revision: u32,
+        hash: NoticeHash,
+    ) -> Result<Option<(Revision, Notice)>>;
+
+    /// Commits a batch durably in one transaction. Returns one answer per record, in order. Record ids are
+    /// unique within a site: the same id at two sites is two records. Counts of unknown sites are dropped.
+    async fn append(&self, batch: &Batch) -> Result<Vec<Appended>>;
+
+    /// One record of a subject.
+    async fn record(&self, site: &str, id: Uuid, subject: Subject) -> Result<Option<ConsentRecord>>;
+
+    /// The newest records of a subject, newest first by `received_at_ms`, at most `limit`.
+    async fn history(&self, site: &str, subject: Subject, limit: u32) -> Result<Vec<ConsentRecord>>;
+
+    /// Counts of a site of the organisation per UTC day, `from_day..=to_day` in days since 1970. Empty for a
+    /// site of another organisation.
+    async fn rates(
+        &self,
+        organisation: OrganisationId,
+        site: &str,
+        from_day: i32,
+        to_day: i32,
+    ) -> Result<Rates>;
+
+    /// Makes sure that an owner exists, by email; returns it as stored, which can be with another id and
+    /// organisation.
+    async fn ensure_owner(&self, organisation: OrganisationId, id: Uuid, email: &str) -> Result<Owner>;
+
+    /// An owner by id.
+    async fn owner(&self, id: Uuid) -> Result<Option<Owner>>;
+
+    /// An owner by email, ASCII case ignored.
+    async fn owner_by_email(&self, email: &str) -> Result<Option<Owner>>;
+
+    /// Sets a password and ends all sessions of the owner.
+    async fn set_password(&self, owner: Uuid, password_hash: &str) -> Result<()>;
+
+    /// Begins a session.
+    async fn begin_session(&self, session: &Session) -> Result<()>;
+
+    /// The owner of a session that has not expired.
+    async fn session_owner(&self, token_hash: [u8; 32], now_ms: i64) -> Result<Option<Owner>>;
+
+    /// Ends a session.
+    async fn end_session(&self, token_hash: [u8; 32]) -> Result<()>;
+
+    /// Stores a one-time token by the SHA-256 of it.
+    async fn put_token(&self, token_hash: [u8; 32], grant: &Grant, expires_at_ms: i64) -> Result<()>;
+
+    /// Takes a one-time token: it is gone afterwards. `None` if unknown, used or expired.
+    async fn take_token(&self, token_hash: [u8; 32], now_ms: i64) -> Result<Option<Grant>>;
+
+    /// What a one-time token is good for, without using it.
+    async fn peek_token(&self, token_hash: [u8; 32], now_ms: i64) -> Result<Option<Grant>>;
+
+    /// Deletes expired sessions and tokens.
+    async fn sweep(&self, now_ms: i64) -> Result<()>;
+
+    /// Waits for running work and closes the database.
+    async fn close(&self);
+}

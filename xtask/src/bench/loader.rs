@@ -1,0 +1,19 @@
+//! The loader beside other banners, measured in Chromium by end2end/bench/loader.mjs.
+
+use crate::{Result, build, chromium, node, process};
+
+/// Builds the release server, installs the peers from npm, and measures.
+///
+/// # Errors
+/// The build's, or the measurement's.
+pub(crate) fn run() -> Result {
+    let chromium = chromium::find_or_install()?;
+    let binary = build::release()?;
+    node::install("test packages", "end2end")?;
+    process::loud(
+        process::command("node")
+            .arg("end2end/bench/loader.mjs")
+            .env("ASSENT_BIN", binary)
+            .env("CHROMIUM", chromium),
+    )
+}

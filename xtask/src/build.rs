@@ -1,0 +1,111 @@
+//! From the sources to the server: assets first, since the server embeds them.
+
+use std::path::PathBuf;
+
+use crate::{Result, node, paths, process, step, wasm};
+
+/// Entry points of app/host and the assets that they become.
+const SCRIPTS: [(&str, &str); 2] = [("main", "host"), ("stub", "stub")];
+const STYLES: [&str; 4] = ["banner", "dialog", "center", "console"];
+
+/// Builds the server for development and returns its path.
+///
+/// # Errors
+/// The first step that failed, with its tool's output.
+pub(crate) fn debug() -> Result<PathBuf> {
+    assets()?;
+    server("server", &[])?;
+    Ok(paths::executable("debug", "assent"))
+}
+
+/// Builds the server for use, says where it is, and returns its path.
+///
+/// # Errors
+/// The first step that failed, with its tool's output.
+pub(crate) fn release() -> Result<PathBuf> {
+    assets()?;
+    server("release server", &["--release"])?;
+    let binary = paths::executable("release", "assent");
+    #[expect(clippy::cast_precision_loss, reason = "a size for people")]
+    let mebibytes = std::fs::metadata(&binary)?.len() as f64 / 1_048_576.0;
+    eprintln!("{} ({mebibytes:.1} MiB, every asset inside)", binary.display());
+    Ok(binary)
+}
+
+/// Builds everything that the server embeds into the folder [`paths::assets`].
+///
+/// # Errors
+/// What is missing on this machine, or the first step that failed.
+pub(crate) fn assets() -> Result {
+    node::check()?;
+    node::install("npm packages", ".")?;
+    wasm::install_target()?;
+    wasm::gate()?;
+    scripts()?;
+    styles()?;
+    wasm::dialog()
+}
+
+// The host goes into every loader; the stub is what owners paste into their pages.
+fn scripts() -> Result {
+    let script = |name: &str| paths::assets().join(format!("{name}.js"));
+    step::when_changed(
+        "scripts",
+        &["app/host", "package-lock.json", "xtask/src/build.rs"],
+        &SCRIPTS.map(|(_, output)| script(output)),
+        || {
+            for (source, output) in SCRIPTS {
+                let bundle = process::quiet(
+                    node::tool("esbuild")
+                        .args([
+                            "--bundle",
+                            "--minify",
+                            "--format=iife",
+                            "--target=es2020",
+                            "--charset=utf8",
+                        ])
+                        .args([
+                            "--mangle-props=_$",
+                            "--legal-comments=none",
+                            "--log-level=warning",
+                        ])
+                        .arg(format!("app/host/src/{source}.ts")),
+                )?;
+                step::write_if_changed(&script(output), bundle.trim_end().as_bytes())?;
+            }
+            Ok(())
+        },
+    )
+}
+
+fn styles() -> Result {
+    let sheet = |name: &str| paths::assets().join(format!("{name}.css"));
+    step::when_changed(
+        "styles",
+        &["style", "package-lock.json", "xtask/src/build.rs"],
+        &STYLES.map(sheet),
+        || {
+            for name in STYLES {
+                let bundle = process::quiet(
+                    node::tool("esbuild")
+                        .args(["--bundle", "--minify", "--charset=utf8", "--log-level=warning"])
+                        .arg(format!("style/{name}.css")),
+                )?;
+                step::write_if_changed(&sheet(name), bundle.trim_end().as_bytes())?;
+            }
+            Ok(())
+        },
+    )
+}
+
+// Whether the server is up to date is cargo's to decide.
+fn server(name: &str, flags: &[&str]) -> Result {
+    step::always(name, || {
+        process::quiet(
+            process::cargo()
+                .args(["build", "--package", "assent-server"])
+                .args(flags),
+        )
+        .map(drop)
+    })
+}

@@ -1,0 +1,32 @@
+//! `cargo xtask lint`: formatting and lints of all languages.
+
+use crate::{Result, build, node, process, step, wasm};
+
+/// Runs every check; needs the assets, because the server does not compile without them.
+///
+/// # Errors
+/// The first check that failed, with its output.
+pub(crate) fn run() -> Result {
+    step::always("format", || {
+        process::quiet(process::cargo().args(["fmt", "--all", "--check"]))
+    })?;
+    build::assets()?;
+    step::always("clippy", || {
+        process::quiet(process::cargo().args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]))
+    })?;
+    for (name, mut command) in ["clippy gate", "clippy dialog"].into_iter().zip(wasm::clippy()) {
+        step::always(name, || process::quiet(&mut command))?;
+    }
+    step::always("typescript", || {
+        process::quiet(node::tool("tsc").args(["--noEmit", "--project", "app/host"]))
+    })?;
+    println!("No lint fired.");
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! The only build entry of Assent: `cargo xtask help` lists what it does.
+//!
+//! Cargo alone cannot build Assent, because the server embeds a bundled script, two WebAssembly modules and
+//! style sheets. Each command here says what it does while it works, skips what is up to date, and shows a
+//! tool's output only where the tool failed. What cargo needs itself (a current rustc, a C compiler and
+//! linker) is checked by cargo before this program can run at all.
+
+use std::process::ExitCode;
+
+mod bench;
+mod build;
+mod chromium;
+mod http;
+mod lint;
+mod node;
+mod paths;
+mod prepare;
+mod process;
+mod serve;
+mod server;
+mod size;
+mod step;
+mod test;
+mod wasm;
+
+/// Why a command stopped, in words for the person who called it.
+type Error = Box<dyn std::error::Error + Send + Sync>;
+type Result<T = ()> = std::result::Result<T, Error>;
+
+const USAGE: &str = "\
+Usage: cargo xtask <command>
+
+  build [--release]       the server with every asset; --release leaves one stand-alone binary
+  serve [arguments…]      builds what is missing, then starts the demo site (arguments go to `assent serve`)
+  test [--no-browser]     installs what the tests need and runs all of them
+  lint                    format, clippy for the server and for WebAssembly, TypeScript
+  size                    each asset's size against its budget
+  bench records           durable consent records per second
+  bench loader            the loader beside other banners, in Chromium
+  prepare                 writes the checked queries of store/sqlite/.sqlx anew";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result {
+    match arguments {
+        ["build"] => build::debug().map(drop),
+        ["build", "--release"] => build::release().map(drop),
+        ["serve", "--", rest @ ..] | ["serve", rest @ ..] => serve::run(rest),
+        ["test"] => test::run(true),
+        ["test", "--no-browser"] => test::run(false),
+        ["lint"] => lint::run(),
+        ["size"] => size::run(),
+        ["bench", "records"] => bench::records::run(),
+        ["bench", "loader"] => bench::loader::run(),
+        ["prepare"] => prepare::run(),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        [] => Err(USAGE.into()),
+        unknown => Err(format!("unknown command `{}`\n\n{USAGE}", unknown.join(" ")).into()),
+    }
+}
