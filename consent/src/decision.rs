@@ -126,10 +126,7 @@ mod tests {
         let without = decide(&terms(Model::OptOut), false, None, NOW_S);
         assert_eq!(without.granted, Categories::ALL);
         let with = decide(&terms(Model::OptOut), true, None, NOW_S);
-        assert_eq!(
-            with.granted,
-            Categories::ALL.without(Category::Targeting.set())
-        );
+        assert_eq!(with.granted, Categories::ALL.without(Category::Targeting.set()));
     }
 
     #[test]

@@ -46,9 +46,8 @@ impl Serialize for NoticeHash {
 impl<'de> Deserialize<'de> for NoticeHash {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| {
-            serde::de::Error::custom("a notice hash is 64 lower-case hexadecimal digits")
-        })
+        Self::parse(&text)
+            .ok_or_else(|| serde::de::Error::custom("a notice hash is 64 lower-case hexadecimal digits"))
     }
 }
 

@@ -29,9 +29,7 @@ impl ReceiptSigner {
     pub fn new(seed: &[u8; 32]) -> Self {
         let key = SigningKey::from_bytes(seed);
         let kid = key_id(&key.verifying_key());
-        let header = BASE64.encode(format!(
-            r#"{{"alg":"EdDSA","kid":"{kid}","typ":"{TYPE}"}}"#
-        ));
+        let header = BASE64.encode(format!(r#"{{"alg":"EdDSA","kid":"{kid}","typ":"{TYPE}"}}"#));
         Self { key, header, kid }
     }
 
@@ -127,8 +125,7 @@ pub fn verify(receipt: &str, key: &VerifyingKey) -> Result<ConsentRecord, Receip
     key.verify(signed.as_bytes(), &signature)
         .map_err(|_| ReceiptError::Altered)?;
     let payload = BASE64.decode(payload).map_err(|_| ReceiptError::Malformed)?;
-    let record: ConsentRecord =
-        serde_json::from_slice(&payload).map_err(|_| ReceiptError::Unreadable)?;
+    let record: ConsentRecord = serde_json::from_slice(&payload).map_err(|_| ReceiptError::Unreadable)?;
     if record.version != 1 {
         return Err(ReceiptError::Unreadable);
     }
@@ -191,10 +188,7 @@ mod tests {
             .expect("base64url");
         let signer = ReceiptSigner::new(seed.as_slice().try_into().expect("32 bytes"));
         assert_eq!(signer.key_id(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
-        assert_eq!(
-            signer.jwk()["x"],
-            "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
-        );
+        assert_eq!(signer.jwk()["x"], "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
     }
 
     proptest! {

@@ -158,9 +158,9 @@ impl SiteConfig {
     /// nothing does, the first opt-in rule, else the first rule: unknown is treated as strict.
     pub fn rule_for(&self, country: Option<&str>) -> Option<&Rule> {
         let matching = self.rules.iter().find(|rule| {
-            rule.regions.iter().any(|region| {
-                region == "*" || country.is_some_and(|code| region.eq_ignore_ascii_case(code))
-            })
+            rule.regions
+                .iter()
+                .any(|region| region == "*" || country.is_some_and(|code| region.eq_ignore_ascii_case(code)))
         });
         matching
             .or_else(|| self.rules.iter().find(|rule| rule.model == Model::OptIn))
@@ -242,9 +242,11 @@ impl SiteConfig {
         for (at, origin) in self.origins.iter().enumerate() {
             let field = format!("origins[{at}]");
             web_url(&field, origin)?;
-            if origin.split("://").nth(1).is_none_or(|rest| {
-                rest.contains(['/', '?', '#']) || rest.chars().any(char::is_uppercase)
-            }) {
+            if origin
+                .split("://")
+                .nth(1)
+                .is_none_or(|rest| rest.contains(['/', '?', '#']) || rest.chars().any(char::is_uppercase))
+            {
                 return wrong(&field, "must be scheme and host in lower case, without a path");
             }
         }
@@ -252,9 +254,14 @@ impl SiteConfig {
         for (at, language) in self.languages.iter().enumerate() {
             if language.is_empty()
                 || language.len() > 20
-                || !language.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                || !language
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
             {
-                return wrong(&format!("languages[{at}]"), "must be a language tag such as en or pt-BR");
+                return wrong(
+                    &format!("languages[{at}]"),
+                    "must be a language tag such as en or pt-BR",
+                );
             }
         }
         bounded("rules", self.rules.len(), 1, LIST_MAX)?;
@@ -287,11 +294,9 @@ impl SiteConfig {
                 "must be empty under opt-in: nothing is granted before a choice",
             );
         }
-        if rule
-            .regions
-            .iter()
-            .any(|region| region != "*" && (region.len() != 2 || !region.bytes().all(|b| b.is_ascii_uppercase())))
-        {
+        if rule.regions.iter().any(|region| {
+            region != "*" && (region.len() != 2 || !region.bytes().all(|b| b.is_ascii_uppercase()))
+        }) {
             return wrong(
                 &format!("rules[{at}].regions"),
                 "must hold ISO 3166-1 country codes such as DE, or *",
@@ -359,7 +364,9 @@ fn web_url(field: &str, url: &str) -> Result<(), ConfigError> {
         .or_else(|| url.strip_prefix("http://"));
     if host.is_none_or(|rest| rest.is_empty() || rest.starts_with('/'))
         || url.len() > 2_000
-        || url.chars().any(|c| c.is_whitespace() || c.is_control() || "\"'<>`\\".contains(c))
+        || url
+            .chars()
+            .any(|c| c.is_whitespace() || c.is_control() || "\"'<>`\\".contains(c))
     {
         return wrong(field, "must be an address that begins with http:// or https://");
     }
@@ -388,7 +395,10 @@ mod tests {
     #[test]
     fn the_wrong_field_is_named() {
         assert_eq!(problem(|c| c.id = "../x".into()), "id");
-        assert_eq!(problem(|c| c.policy_url = "javascript:alert(1)".into()), "policy_url");
+        assert_eq!(
+            problem(|c| c.policy_url = "javascript:alert(1)".into()),
+            "policy_url"
+        );
         assert_eq!(problem(|c| c.origins = vec![]), "origins");
         assert_eq!(
             problem(|c| c.origins = vec!["https://shop.example/path".into()]),
@@ -400,8 +410,14 @@ mod tests {
             "rules[1].on_by_default"
         );
         assert_eq!(problem(|c| c.rules[1].id = c.rules[0].id.clone()), "rules[1].id");
-        assert_eq!(problem(|c| c.services[0].items[0].name = "*".into()), "services[0].items[0].name");
-        assert_eq!(problem(|c| c.services[1].id = c.services[0].id.clone()), "services[1].id");
+        assert_eq!(
+            problem(|c| c.services[0].items[0].name = "*".into()),
+            "services[0].items[0].name"
+        );
+        assert_eq!(
+            problem(|c| c.services[1].id = c.services[0].id.clone()),
+            "services[1].id"
+        );
     }
 
     #[test]

@@ -23,8 +23,11 @@ test('no request and no cookie beyond necessary', async () => {
 });
 
 test('the banner needs one request before it can be answered', async () => {
+  // An image that never comes keeps the page loading, and so the dialog from being loaded ahead.
+  shop.page('/loading', { body: '<img alt="" src="https://slow.example/never.gif?wait=30000">' });
   const visitor = await shop.visitor();
-  const page = await visitor.open();
+  const page = await visitor.context.newPage();
+  await page.goto(shop.at('/loading'), { waitUntil: 'commit' });
   await control(page, 'accept').waitFor();
   const before = visitor.requests.filter((url) => new URL(url).origin === shop.server.origin);
   assert.deepEqual(before.filter((url) => !url.endsWith('/events')), [`${shop.server.origin}/s/shop.js`]);

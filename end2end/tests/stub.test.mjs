@@ -55,6 +55,50 @@ test('each is released with its own category', async () => {
   await visitor.close();
 });
 
+test('a script that a script inserts waits as well, and tells its inserter when it has run', async () => {
+  shop.page('/inserted', {
+    tag: `<script>${STUB}</script>${shop.tag()}`,
+    head: `<script>
+      window.heard = [];
+      for (const address of ['https://connect.facebook.net/en_US/fbevents.js', 'https://cdn.example/library.js']) {
+        const script = document.createElement('script');
+        script.async = true;
+        script.onload = () => window.heard.push(new URL(address).host);
+        script.src = address;
+        document.head.append(script);
+      }
+    </script>`,
+    body: '',
+  });
+  const visitor = await shop.visitor();
+  const page = await visitor.open('/inserted');
+  await banner(page).waitFor();
+  await hasRun(page, ['library']);
+  await settle(page);
+  assert.deepEqual(await ran(page), ['library'], 'once, and nothing of a declared host');
+  await control(page, 'accept').click();
+  await hasRun(page, ['library', 'pixel']);
+  await settle(page);
+  assert.deepEqual(await ran(page), ['library', 'pixel']);
+  assert.deepEqual(await page.evaluate(() => window.heard), ['cdn.example', 'connect.facebook.net']);
+  await visitor.close();
+});
+
+test('a marked tag runs once beside the stub', async () => {
+  shop.page('/both', {
+    tag: `<script>${STUB}</script>${shop.tag()}`,
+    head: '<script type="text/plain" data-category="targeting" src="https://tags.vendor.example/marked.js"></script>',
+    body: '',
+  });
+  const visitor = await shop.visitor();
+  const page = await visitor.open('/both');
+  await control(page, 'accept').click();
+  await hasRun(page, ['marked']);
+  await settle(page);
+  assert.deepEqual(await ran(page), ['marked']);
+  await visitor.close();
+});
+
 test('calls made before the loader has arrived are kept', async () => {
   shop.page('/queue', {
     tag: `<script>${STUB}</script>${shop.tag()}`,

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::Config,
-    demo, publish,
+    demo, embed, publish,
     serve::{self, Failure},
 };
 
@@ -36,6 +36,13 @@ enum Command {
     Publish {
         /// The configuration.
         file: PathBuf,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Print what to paste into a site's pages, with the inline stub and its CSP hash.
+    Embed {
+        /// Id of the site.
+        site: String,
         #[command(flatten)]
         options: Options,
     },
@@ -146,6 +153,10 @@ fn execute(command: Command) -> Result<(), Failure> {
                 "{} is published as revision {}.\n",
                 site.id, revision.number
             ))
+        }
+        Command::Embed { site, options } => {
+            let config = options.config()?;
+            print(&embed::forms(&config.server.origin(config.server.listen), &site))
         }
         Command::Loader { file, lang } => {
             let site = match file {

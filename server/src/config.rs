@@ -45,6 +45,16 @@ impl Default for ServerConfig {
     }
 }
 
+impl ServerConfig {
+    /// Origin under which browsers reach the server that listens on `listen`.
+    pub(crate) fn origin(&self, listen: SocketAddr) -> String {
+        match self.public_url.as_str() {
+            "" => format!("http://{listen}"),
+            url => url.to_owned(),
+        }
+    }
+}
+
 /// What stands before the server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

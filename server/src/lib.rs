@@ -13,6 +13,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 mod demo;
+mod embed;
 mod embedded;
 mod http;
 mod intake;

@@ -22,7 +22,7 @@ use crate::{
     clock::{Clock as _, SystemClock},
     config::{Config, ConfigProblem},
     demo,
-    http::console::script_tag,
+    embed::script_tag,
     keys,
     limits::Limits,
     publish::{PublishError, Published},
@@ -145,10 +145,7 @@ async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
             _ => Failure::Other(format!("cannot listen on {wanted}: {error}")),
         })?;
     let listen = listener.local_addr().map_err(other("cannot listen"))?;
-    let origin = match config.server.public_url.as_str() {
-        "" => format!("http://{listen}"),
-        url => url.to_owned(),
-    };
+    let origin = config.server.origin(listen);
 
     let store: Arc<dyn Store> = Arc::new(open(config).await?);
     let owner = store.ensure_owner(ORGANISATION, OWNER, OWNER_EMAIL).await?;

@@ -34,17 +34,12 @@ function choice() {
   };
 }
 
-/** Carries out what is granted now. */
-function carry(): void {
-  erase();
-  apply();
-}
-
 /** After a choice, made here or elsewhere. */
 function changed(): void {
   settle();
   signal('update');
-  carry();
+  apply();
+  erase();
   const detail = choice();
   document.dispatchEvent(new CustomEvent('assent:change', { detail }));
   for (const listener of listeners) listener(detail);
@@ -156,10 +151,16 @@ function warm(): void {
 
 function resume(): void {
   if (state & gate.CHOSEN) signal('update');
-  carry();
+  apply();
   watch(surface);
   surface();
-  send();
+  // Neither is urgent, and the browser's storage is slow to open: after the next paint.
+  requestAnimationFrame(() =>
+    setTimeout(() => {
+      erase();
+      send();
+    }),
+  );
 }
 
 function begin(): void {

@@ -26,7 +26,7 @@ function hold(node: Node): void {
   if (!(node instanceof Element)) return;
   node.childNodes.forEach(hold);
   const { dataset, src, type } = node as HTMLScriptElement;
-  // A released node names its host still: it is not held again.
+  // A released node has its category or its host still: it is not held again.
   if (!src || !/^(SCRIPT|IFRAME|IMG)$/.test(node.tagName) || dataset.category || dataset.assentHost) return;
   const { host, origin, pathname, protocol } = new URL(src, location.href);
   if (origin == location.origin || !/^http/.test(protocol) || /^\/s\/[\w-]+\.js$/.test(pathname)) return;
@@ -39,6 +39,18 @@ function hold(node: Node): void {
     node.removeAttribute('src');
   }
 }
+
+// A script that another script inserts runs whatever happens to it afterwards: it is held when it gets its
+// address. What is released keeps its mark, and so passes here.
+const { prototype } = HTMLScriptElement;
+const { get, set } = Object.getOwnPropertyDescriptor(prototype, 'src')!;
+Object.defineProperty(prototype, 'src', {
+  get,
+  set(address) {
+    set!.call(this, address);
+    hold(this);
+  },
+});
 
 new MutationObserver((mutations) => {
   for (const { addedNodes } of mutations) addedNodes.forEach(hold);

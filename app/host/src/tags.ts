@@ -34,23 +34,26 @@ export function apply(): void {
 function run(held: HTMLScriptElement, src: string | undefined, blocks: boolean): void {
   const script = document.createElement('script');
   for (const { name, value } of held.attributes) {
-    if (!/^(type|src|data-(category|type|src))$/.test(name)) script.setAttribute(name, value);
+    if (!/^(type|src|data-(type|src))$/.test(name)) script.setAttribute(name, value);
   }
   script.type = held.dataset.type ?? '';
   script.nonce = held.nonce;
   script.text = held.text;
-  if (src || script.type == 'module') {
-    script.async = held.hasAttribute('async');
-    // Not for a module: an inline one never says that it has run.
-    if (blocks) {
-      running++;
-      script.onload = script.onerror = () => {
+  if (src || script.type == 'module') script.async = held.hasAttribute('async');
+  if (src) {
+    if (blocks) running++;
+    const settled = ({ type }: Event) => {
+      // Whoever inserted the held script listens on that one.
+      held.dispatchEvent(new Event(type));
+      if (blocks) {
         running--;
         apply();
-      };
-    }
+      }
+    };
+    script.onload = settled;
+    script.onerror = settled as OnErrorEventHandler;
+    script.src = src;
   }
-  if (src) script.src = src;
   held.replaceWith(script);
 }
 

@@ -18,6 +18,7 @@ use super::{address::Client, assets, body, cookies, origin, page, problem::Probl
 use crate::{
     app::{App, AppState},
     auth,
+    embed::script_tag,
 };
 
 const SIGN_IN: &str = "/console/sign-in";
@@ -372,11 +373,6 @@ fn counts(row: &RateRow) -> Counts {
         functional: row.get(Measure::Functional),
         targeting: row.get(Measure::Targeting),
     }
-}
-
-/// The tag that an owner pastes into the head of every page.
-pub(crate) fn script_tag(origin: &str, site: &str) -> String {
-    format!(r#"<script async fetchpriority="high" src="{origin}/s/{site}.js"></script>"#)
 }
 
 fn message(status: StatusCode, title: &str, text: &str) -> Response {

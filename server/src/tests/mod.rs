@@ -55,6 +55,7 @@ fn shop() -> SiteConfig {
         ],
         "services": [{
             "id": "ads", "category": "targeting", "name": "Ads <b>", "provider": "Ads Inc", "purpose": "Advertising",
+            "hosts": ["ads.example"],
             "items": [{ "name": "_ads*", "purpose": "Recognises you", "lifetime": "1 year" }],
         }],
     }))

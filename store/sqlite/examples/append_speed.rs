@@ -13,7 +13,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let records: u32 = arguments.next().map_or(Ok(200_000), |text| text.parse())?;
     let batch_len: u32 = arguments.next().map_or(Ok(64), |text| text.parse())?;
-    let folder = tempfile::tempdir_in(".")?;
+    let folder = tempfile::tempdir_in("target")?;
     let path = arguments
         .next()
         .map_or_else(|| folder.path().join("speed.db"), Into::into);
