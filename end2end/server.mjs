@@ -111,7 +111,8 @@ export class Server {
     const headers = { origin: this.sites.get(site), 'content-type': 'text/plain' };
     const handover = await fetch(`${this.url}/v1/sites/${site}/handover`, { method: 'POST', headers, body: JSON.stringify({ key }) });
     const { token } = await handover.json();
-    const entry = await fetch(`${this.url}/c/${site}?t=${token}`, { redirect: 'manual' });
+    const from = { referer: `${this.sites.get(site)}/` };
+    const entry = await fetch(`${this.url}/c/${site}?t=${token}`, { redirect: 'manual', headers: from });
     const cookie = entry.headers.get('set-cookie').split(';')[0];
     const page = await (await fetch(`${this.url}/c/${site}`, { headers: { cookie } })).text();
     return new Set(page.match(new RegExp(`/c/${site}/receipts/[0-9a-f-]{36}`, 'g'))).size;

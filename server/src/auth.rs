@@ -128,14 +128,20 @@ pub(crate) async fn begin_session(app: &App, owner: Uuid) -> Result<String, NotI
 
 /// Makes a one-time token that signs an owner in.
 pub(crate) async fn sign_in_token(app: &App, owner: Uuid) -> Result<String, NotIssued> {
-    one_time_token(app, &Grant::SignIn(owner), LINK_MS).await
+    one_time_token(app, |_| Grant::SignIn(owner), LINK_MS).await
 }
 
-/// Makes a one-time token for a grant, which works for `valid_ms` milliseconds.
-pub(crate) async fn one_time_token(app: &App, grant: &Grant, valid_ms: i64) -> Result<String, NotIssued> {
+/// Makes a one-time token for what `grant` makes of it, which works for `valid_ms` milliseconds.
+pub(crate) async fn one_time_token(
+    app: &App,
+    grant: impl FnOnce(&str) -> Grant,
+    valid_ms: i64,
+) -> Result<String, NotIssued> {
     let token = random::token(app.random.as_ref())?;
     let expires_at_ms = app.clock.now_ms() + valid_ms;
-    app.store.put_token(hash(&token), grant, expires_at_ms).await?;
+    app.store
+        .put_token(hash(&token), &grant(&token), expires_at_ms)
+        .await?;
     Ok(token)
 }
 

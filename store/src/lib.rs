@@ -97,7 +97,7 @@ pub enum Grant {
     Subject {
         /// The site.
         site: String,
-        /// The subject key, 32 hexadecimal digits.
+        /// The subject key, sealed with the token: 32 hexadecimal digits.
         key: String,
     },
 }

@@ -111,7 +111,7 @@ pub fn page(page: &CenterPage<'_>) -> String {
         .or_else(|| page.back_url.and_then(web_address))
         .map(|address| {
             view! {
-                <a class="back" href=address>
+                <a class="back" href=address referrerpolicy="origin">
                     {icon::draw(Icon::Back)}
                     <span>{texts.center_back.clone()}</span>
                 </a>

@@ -127,7 +127,11 @@ export async function center(key: string): Promise<void> {
       // The center works without a subject, too.
     }
   }
-  location.assign(`${server}/c/${loader.s}${query}`);
+  const link = document.createElement('a');
+  link.href = `${server}/c/${loader.s}${query}`;
+  // The center takes a token only from the site's own pages, so it has to learn where the visitor comes from.
+  link.referrerPolicy = 'origin';
+  link.click();
 }
 
 /** A choice as the server knows it. */
@@ -146,6 +150,8 @@ export function news(key: string): Promise<Known | undefined> | undefined {
   let request: Promise<Response> | undefined;
   if (token) {
     history.replaceState(history.state, '', location.pathname + location.search);
+    // A link from anywhere else could make the visitor go on as the subject of whoever made it.
+    if (!document.referrer.startsWith(`${server}/`)) return undefined;
     request = fetch(`${api}redeem`, { method: 'POST', body: JSON.stringify({ token }), signal });
   } else if (key && Date.now() - +recall(VISITED)! < 3600000) {
     request = fetch(`${api}choice`, { headers: { authorization: `Bearer ${key}` }, signal });

@@ -109,9 +109,15 @@ async fn show(
     };
     let mut news = asked.saved.is_some().then_some(News::Saved);
     if let Some(token) = &asked.t {
-        match handover::take_subject(&app, site.id(), token).await {
+        // Only from the site's own pages: a link from elsewhere could make the visitor go on as the subject of
+        // whoever made it. The host asks the browser to send the origin, whatever the page's policy.
+        let from = text(&headers, header::REFERER).and_then(|address| site.origin_of(address));
+        let taken = match from {
+            Some(_) => handover::take_subject(&app, site.id(), token).await,
+            None => Ok(None),
+        };
+        match taken {
             Ok(Some(key)) => {
-                let from = text(&headers, header::REFERER).and_then(|address| site.origin_of(address));
                 if let Some(visitor) = Visitor::new(key, from.unwrap_or(0)) {
                     let to = address(&site, asked.lang.as_deref(), &headers, false);
                     return page::see_other(&to, &[visitor.cookie(&app, &site)]);
@@ -244,6 +250,10 @@ async fn back(State(app): State<AppState>, Path(id): Path<String>, headers: Head
         Ok(site) => site,
         Err(response) => return response,
     };
+    // Followed on the center's own page only, so that no other page can send a visitor back with a token.
+    if !origin::is_followed_here(&headers) {
+        return page::see_other(&format!("/c/{}", site.id()), &[]);
+    }
     let visitor = Visitor::read(&site, &headers);
     let at = visitor.as_ref().map_or(0, |visitor| visitor.origin);
     let Some(origin) = site.origin(at).or_else(|| site.origin(0)) else {
@@ -252,8 +262,15 @@ async fn back(State(app): State<AppState>, Path(id): Path<String>, headers: Head
     let Some(visitor) = visitor else {
         return page::see_other(&format!("{origin}/"), &[]);
     };
-    match handover::grant_subject(&app, site.id(), visitor.key).await {
-        Ok(token) => page::see_other(&format!("{origin}/#assent={token}"), &[]),
+    match handover::grant_subject(&app, site.id(), &visitor.key).await {
+        Ok(token) => {
+            let mut response = page::see_other(&format!("{origin}/#assent={token}"), &[]);
+            // The host takes the token only from a page that the center has sent the visitor to.
+            response
+                .headers_mut()
+                .insert(header::REFERRER_POLICY, HeaderValue::from_static("origin"));
+            response
+        }
         Err(problem) => unavailable(problem.status()),
     }
 }

@@ -71,6 +71,13 @@ pub(crate) fn of_site(site: &Site, headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
+/// Whether a link was followed on one of the server's own pages. Browsers leave the header out where the address
+/// is plain http and not loopback; there it cannot be told.
+pub(crate) fn is_followed_here(headers: &HeaderMap) -> bool {
+    text(headers, axum::http::HeaderName::from_static(SEC_FETCH_SITE))
+        .is_none_or(|relation| relation == "same-origin")
+}
+
 /// Refuses forms that were not posted by the server's own pages.
 ///
 /// Browsers say so in `Sec-Fetch-Site` where the address is trustworthy (https or loopback); elsewhere the

@@ -97,6 +97,14 @@ async fn the_site_hands_its_visitor_over_and_gets_the_new_choice_back() {
         .text(json!({ "key": KEY }).to_string())
         .await;
     let token = handed.json()["token"].as_str().unwrap().to_owned();
+    for elsewhere in ["https://evil.example/", "https://www.shop.example.evil.example/"] {
+        let planted = app
+            .get(&format!("/c/shop?t={token}"))
+            .header("referer", elsewhere)
+            .empty()
+            .await;
+        assert_eq!((planted.status.as_u16(), planted.header("set-cookie")), (200, ""));
+    }
     let entered = app
         .get(&format!("/c/shop?lang=de&t={token}"))
         .header("referer", "https://www.shop.example/page?x=1")
@@ -118,7 +126,20 @@ async fn the_site_hands_its_visitor_over_and_gets_the_new_choice_back() {
 
     assert_eq!(decide(&app, &cookie, "do=reject").await.status, 303);
     assert_eq!(app.stored(KEY).await, 2);
-    let back = app.get("/c/shop/back").header("cookie", &cookie).empty().await;
+    let planted = app
+        .get("/c/shop/back")
+        .header("cookie", &cookie)
+        .header("sec-fetch-site", "cross-site")
+        .empty()
+        .await;
+    assert_eq!(planted.header("location"), "/c/shop");
+    let back = app
+        .get("/c/shop/back")
+        .header("cookie", &cookie)
+        .header("sec-fetch-site", "same-origin")
+        .empty()
+        .await;
+    assert_eq!(back.header("referrer-policy"), "origin");
     let (origin, token) = back.header("location").split_once("/#assent=").unwrap();
     assert_eq!(origin, "https://www.shop.example");
     let redeemed = app
