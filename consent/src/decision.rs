@@ -79,6 +79,10 @@ pub fn decide(terms: &Terms, gpc: bool, stored: Option<&Stored>, now_s: u32) -> 
     if gpc && terms.honours_gpc {
         granted = granted.without(Category::Targeting.set());
     }
+    // Asking again is no leave to run what was refused before.
+    if let Some(stored) = stored {
+        granted = granted & (stored.granted | Categories::NECESSARY);
+    }
     Decision {
         granted,
         ask: terms.model as u8 != Model::None as u8,
@@ -141,6 +145,19 @@ mod tests {
         assert!(!decide(&terms, false, Some(&stored(1, NOW_S - 10)), NOW_S).chosen);
         assert!(!decide(&terms, false, Some(&stored(2, NOW_S - 15_552_000)), NOW_S).chosen);
         assert!(!decide(&terms, false, Some(&stored(2, NOW_S + 90_000)), NOW_S).chosen);
+    }
+
+    #[test]
+    fn a_refusal_holds_until_the_visitor_decides_again() {
+        let mut refused = stored(1, NOW_S - 10);
+        refused.granted = Categories::NECESSARY;
+        for model in [Model::OptOut, Model::Notice, Model::None] {
+            let widened = decide(&terms(model), false, Some(&refused), NOW_S);
+            assert_eq!(widened.granted, Categories::NECESSARY);
+            assert!(!widened.chosen);
+            let expired = decide(&terms(model), false, Some(&refused), NOW_S + 99_000_000);
+            assert_eq!(expired.granted, Categories::NECESSARY);
+        }
     }
 
     proptest! {

@@ -23,6 +23,17 @@ pub fn is_erased(list: &[u8], name: &[u8], granted: Categories) -> bool {
     erased
 }
 
+/// Whether a node of `host` has to wait: any declaration of the host is of a category that is not granted. The
+/// list has the same form; a host that serves several categories needs all of them.
+pub fn is_held(list: &[u8], host: &[u8], granted: Categories) -> bool {
+    list.split(|byte| *byte == b' ').any(|entry| match entry {
+        [digit @ b'0'..=b'3', pattern @ ..] => {
+            granted.bits() & (1 << (digit - b'0')) == 0 && matches(pattern, host)
+        }
+        _ => false,
+    })
+}
+
 /// Whether `name` matches `pattern`, in which `*` stands for any run of bytes, the empty one included.
 pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
     let (mut p, mut n) = (0, 0);
@@ -75,6 +86,16 @@ mod tests {
     fn an_item_shared_with_a_granted_category_stays() {
         let granted = Categories::granted(Category::Performance.set().bits());
         assert!(!is_erased(b"3_ga 1_ga", b"_ga", granted));
+    }
+
+    #[test]
+    fn a_host_of_two_categories_needs_both() {
+        let list = b"1tags.example 3tags.example 3*.ads.example";
+        let performance = Categories::granted(Category::Performance.set().bits());
+        assert!(is_held(list, b"tags.example", performance));
+        assert!(is_held(list, b"eu.ads.example", performance));
+        assert!(!is_held(list, b"tags.example", Categories::ALL));
+        assert!(!is_held(list, b"cdn.example", Categories::NECESSARY));
     }
 
     proptest! {

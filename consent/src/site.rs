@@ -8,8 +8,10 @@ use crate::{Categories, Category, decision::Model};
 
 /// The most services a site may declare.
 pub const SERVICES_MAX: usize = 500;
-/// The most rules, languages and origins a site may have.
+/// The most rules, languages and origins a site may have, and items or hosts a service.
 pub const LIST_MAX: usize = 100;
+/// The most bytes of a list that the gate reads, so that it fits the gate's buffer beside a name.
+pub const GATE_LIST_LEN_MAX: usize = 15_000;
 
 /// Everything about a site that its owner decides. Published as an immutable, numbered revision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,7 +204,7 @@ impl SiteConfig {
                 service
                     .items
                     .iter()
-                    .filter(|item| kinds.contains(&item.kind) && !item.name.contains(' '))
+                    .filter(|item| kinds.contains(&item.kind))
                     .map(|item| format!("{}{}", service.category as u8, item.name))
             })
             .collect();
@@ -220,7 +222,6 @@ impl SiteConfig {
                 service
                     .hosts
                     .iter()
-                    .filter(|host| !host.contains(' '))
                     .map(|host| format!("{}{host}", service.category as u8))
             })
             .collect();
@@ -272,6 +273,19 @@ impl SiteConfig {
         for (at, service) in self.services.iter().enumerate() {
             self.check_service(at, service)?;
         }
+        let storage = [ItemKind::LocalStorage, ItemKind::SessionStorage];
+        for list in [
+            self.host_list(),
+            self.erase_list(&[ItemKind::Cookie]),
+            self.erase_list(&storage),
+        ] {
+            if list.len() > GATE_LIST_LEN_MAX {
+                return wrong(
+                    "services",
+                    "declare too many hosts or items: their names together must be under 15,000 bytes",
+                );
+            }
+        }
         Ok(())
     }
 
@@ -318,6 +332,16 @@ impl SiteConfig {
         if let Some(url) = &service.policy_url {
             web_url(&field("policy_url"), url)?;
         }
+        local_text(&field("purpose"), &service.purpose)?;
+        bounded(&field("hosts"), service.hosts.len(), 0, LIST_MAX)?;
+        for (host_at, host) in service.hosts.iter().enumerate() {
+            if !is_host(host) {
+                return wrong(
+                    &format!("services[{at}].hosts[{host_at}]"),
+                    "must be a host name in lower case such as www.vendor.example or *.vendor.example",
+                );
+            }
+        }
         bounded(&field("items"), service.items.len(), 0, LIST_MAX)?;
         for (item_at, item) in service.items.iter().enumerate() {
             let name = format!("services[{at}].items[{item_at}].name");
@@ -325,6 +349,14 @@ impl SiteConfig {
             if item.name.bytes().all(|byte| byte == b'*') {
                 return wrong(&name, "would match every cookie of the site");
             }
+            if item.name.contains(char::is_whitespace) {
+                return wrong(&name, "must not hold white space");
+            }
+            local_text(&format!("services[{at}].items[{item_at}].purpose"), &item.purpose)?;
+            local_text(
+                &format!("services[{at}].items[{item_at}].lifetime"),
+                &item.lifetime,
+            )?;
         }
         Ok(())
     }
@@ -349,6 +381,30 @@ fn text(field: &str, value: &str) -> Result<(), ConfigError> {
         return wrong(field, "must be 1 to 300 characters");
     }
     Ok(())
+}
+
+fn local_text(field: &str, value: &LocalText) -> Result<(), ConfigError> {
+    let (count, fits) = match value {
+        LocalText::One(text) => (1, text.chars().count() <= 1_000),
+        LocalText::Many(texts) => (
+            texts.len(),
+            texts.values().all(|text| text.chars().count() <= 1_000),
+        ),
+    };
+    if !fits {
+        return wrong(field, "must be at most 1,000 characters");
+    }
+    bounded(field, count, 1, LIST_MAX)
+}
+
+/// A host name in lower case, without port or trailing dot, perhaps with `*` for any run of characters.
+fn is_host(host: &str) -> bool {
+    (1..=253).contains(&host.len())
+        && !host.ends_with('.')
+        && host.bytes().any(|byte| byte.is_ascii_alphanumeric())
+        && host
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'*'))
 }
 
 fn bounded(field: &str, len: usize, min: usize, max: usize) -> Result<(), ConfigError> {
@@ -418,6 +474,40 @@ mod tests {
             problem(|c| c.services[1].id = c.services[0].id.clone()),
             "services[1].id"
         );
+    }
+
+    #[test]
+    fn hosts_that_could_never_match_are_refused() {
+        for host in [
+            "Tracker.example",
+            "https://a.example",
+            "a.example/x",
+            "a.example.",
+            "a.example:8",
+            "*",
+        ] {
+            assert_eq!(
+                problem(|c| c.services[0].hosts = vec![host.into()]),
+                "services[0].hosts[0]",
+                "{host}"
+            );
+        }
+        let mut wild = config();
+        wild.services[0].hosts = vec!["*.vendor.example".into()];
+        assert_eq!(wild.check(), Ok(()));
+    }
+
+    #[test]
+    fn lists_that_the_gate_cannot_read_are_refused() {
+        let hosts = |c: &mut SiteConfig| {
+            for at in 0..SERVICES_MAX - 10 {
+                let mut service = c.services[0].clone();
+                service.id = format!("s{at}");
+                service.hosts = vec![format!("host-{at}.some-rather-long-vendor-name.example")];
+                c.services.push(service);
+            }
+        };
+        assert_eq!(problem(hosts), "services");
     }
 
     #[test]

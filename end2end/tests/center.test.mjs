@@ -81,3 +81,41 @@ test('another site cannot post into it', async () => {
   assert.equal(await shop.server.recordsOf('shop', key), 1);
   await visitor.close();
 });
+
+test('a withdrawal is not undone by an older choice that the server still holds', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await control(page, 'accept').click();
+  const { key, record } = await visitor.consent();
+  await until(() => shop.server.record('shop', record, key), 'the record');
+  // As after a visit to the center; the withdrawal then does not reach the server.
+  await page.evaluate(() => localStorage.setItem('assent-shop-center', `${Date.now()}`));
+  await visitor.context.route('**/records', (route) => route.abort());
+  await page.waitForTimeout(1100);
+  await page.evaluate(() => window.assent.withdraw());
+  const next = await visitor.open();
+  await settle(next);
+  assert.deepEqual(await ran(next), []);
+  assert.equal((await visitor.consent()).granted, 1);
+  await visitor.close();
+});
+
+test('a planted link makes nobody go on as another subject', async () => {
+  const key = 'ab'.repeat(16);
+  const headers = { origin: shop.origin, 'content-type': 'text/plain' };
+  const token = async () =>
+    (await (await fetch(`${shop.server.url}/v1/sites/shop/handover`, { method: 'POST', headers, body: JSON.stringify({ key }) })).json()).token;
+  const visitor = await shop.visitor();
+  const page = await visitor.open(`/#assent=${await token()}`);
+  await banner(page).waitFor();
+  await control(page, 'reject').click();
+  assert.notEqual((await visitor.consent()).key, key);
+  // Even from the site itself, and by way of the center.
+  await page.goto(`${shop.server.origin}/c/shop?t=${await token()}`, { referer: `${shop.origin}/` });
+  await page.locator('a[href$="/c/shop/back"]').first().click();
+  await page.waitForURL(`${shop.origin}/**`);
+  await settle(page);
+  assert.notEqual((await visitor.consent()).key, key);
+  assert.equal((await visitor.consent()).granted, 1);
+  await visitor.close();
+});

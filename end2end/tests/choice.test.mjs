@@ -152,3 +152,21 @@ test('withdrawing one category in the dialog leaves the others alone', async () 
   assert.equal((await visitor.consent()).granted, 0b0111);
   await visitor.close();
 });
+
+test('what a page’s content says in data attributes neither consents nor runs', async () => {
+  shop.page('/content', {
+    head: '',
+    body: `<a href="#x" data-assent="accept">Read more</a><a href="#y" data-assent-do="accept">And more</a>
+      <iframe title="A frame" data-category="necessary" data-src="javascript:parent.harm=1"></iframe>
+      <img alt="" name="currentScript" src="https://evil.example/x.gif">`,
+  });
+  const visitor = await shop.visitor();
+  const page = await visitor.open('/content');
+  await banner(page).waitFor();
+  await page.getByText('Read more').click();
+  await page.getByText('And more').click();
+  await settle(page);
+  assert.equal(await visitor.consent(), null);
+  assert.equal(await page.evaluate(() => window.harm), undefined);
+  await visitor.close();
+});

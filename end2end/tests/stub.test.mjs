@@ -19,7 +19,7 @@ before(async () => {
     },
   });
   shop.page('/unmarked', {
-    tag: `<script>${STUB}</script>${shop.tag()}`,
+    tag: `<script>${STUB}</script>${shop.tag("async data-assent-loader")}`,
     head: `
       <script>window.dataLayer = window.dataLayer || []; function gtag(){dataLayer.push(arguments);} gtag('js', new Date());</script>
       <script async src="https://www.googletagmanager.com/gtag/js?id=G-TEST1"></script>
@@ -57,7 +57,7 @@ test('each is released with its own category', async () => {
 
 test('a script that a script inserts waits as well, and tells its inserter when it has run', async () => {
   shop.page('/inserted', {
-    tag: `<script>${STUB}</script>${shop.tag()}`,
+    tag: `<script>${STUB}</script>${shop.tag("async data-assent-loader")}`,
     head: `<script>
       window.heard = [];
       for (const address of ['https://connect.facebook.net/en_US/fbevents.js', 'https://cdn.example/library.js']) {
@@ -86,7 +86,7 @@ test('a script that a script inserts waits as well, and tells its inserter when 
 
 test('a marked tag runs once beside the stub', async () => {
   shop.page('/both', {
-    tag: `<script>${STUB}</script>${shop.tag()}`,
+    tag: `<script>${STUB}</script>${shop.tag("async data-assent-loader")}`,
     head: '<script type="text/plain" data-category="targeting" src="https://tags.vendor.example/marked.js"></script>',
     body: '',
   });
@@ -101,7 +101,7 @@ test('a marked tag runs once beside the stub', async () => {
 
 test('calls made before the loader has arrived are kept', async () => {
   shop.page('/queue', {
-    tag: `<script>${STUB}</script>${shop.tag()}`,
+    tag: `<script>${STUB}</script>${shop.tag("async data-assent-loader")}`,
     head: "<script>window.heard = []; window.assent.on('change', (choice) => window.heard.push(choice.targeting));</script>",
     body: '',
   });

@@ -23,10 +23,11 @@ fn stub_hash() -> String {
 /// Both forms of embedding a site, in words for its owner.
 pub(crate) fn forms(origin: &str, site: &str) -> String {
     let tag = script_tag(origin, site);
+    let exempt = tag.replacen("<script ", "<script data-assent-loader ", 1);
     format!(
         "Where tags are marked, first in the head of every page:\n\n{tag}\n\n\
          Where tags cannot be marked, or a Google tag runs before consent:\n\n\
-         <script>{}</script>\n{tag}\n\n\
+         <script>{}</script>\n{exempt}\n\n\
          For a Content Security Policy, script-src needs: '{}'\n",
         stub(),
         stub_hash(),

@@ -69,7 +69,7 @@ pub async fn run<S: Store>(make: impl AsyncFn() -> S) {
         an_owner_is_known_by_email_in_any_case,
         an_owner_is_made_once,
         a_session_ends_when_told_or_expired,
-        a_new_password_ends_all_sessions,
+        a_new_password_ends_all_sessions_and_links,
         a_token_is_good_once,
         a_token_taken_twice_at_once_is_given_once,
         a_token_expires,
@@ -726,11 +726,13 @@ async fn a_session_ends_when_told_or_expired(store: &dyn Store) {
     assert_eq!(session_owner(store, 2, NOW_MS).await, Some(OWNER));
 }
 
-async fn a_new_password_ends_all_sessions(store: &dyn Store) {
+async fn a_new_password_ends_all_sessions_and_links(store: &dyn Store) {
     make_owner(store).await;
     begin_session(store, 1, NOW_MS + 10).await;
+    put_token(store, 1, &Grant::SignIn(OWNER), NOW_MS + 10).await;
     store.set_password(OWNER, "$argon2id$sample").await.expect("sets");
     assert_eq!(session_owner(store, 1, NOW_MS).await, None);
+    assert_eq!(store.peek_token([1; 32], NOW_MS).await.expect("peeks"), None);
     let owner = store.owner(OWNER).await.expect("reads").expect("is there");
     assert_eq!(owner.password_hash.as_deref(), Some("$argon2id$sample"));
 }

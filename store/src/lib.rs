@@ -210,7 +210,7 @@ pub trait Store: Send + Sync + 'static {
     /// An owner by email, ASCII case ignored.
     async fn owner_by_email(&self, email: &str) -> Result<Option<Owner>>;
 
-    /// Sets a password and ends all sessions of the owner.
+    /// Sets a password, and ends all sessions and one-time links of the owner.
     async fn set_password(&self, owner: Uuid, password_hash: &str) -> Result<()>;
 
     /// Begins a session.

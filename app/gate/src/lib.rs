@@ -104,6 +104,12 @@ pub extern "C" fn erased(list_len: usize, name_len: usize) -> bool {
     erase::is_erased(text(0, list_len), text(list_len, name_len), granted())
 }
 
+/// Whether a node has to wait because of its host: the buffer holds the list of declared hosts, then the host.
+#[unsafe(no_mangle)]
+pub extern "C" fn held(list_len: usize, host_len: usize) -> bool {
+    erase::is_held(text(0, list_len), text(list_len, host_len), granted())
+}
+
 /// The granted types of Google Consent Mode, as bits.
 #[unsafe(no_mangle)]
 pub extern "C" fn google() -> u32 {

@@ -17,6 +17,7 @@ interface Gate {
   choose(bits: number): number;
   released(len: number): number;
   erased(listLen: number, nameLen: number): number;
+  held(listLen: number, hostLen: number): number;
   google(): number;
   cookie(revision: number, now: number): number;
 }
@@ -89,6 +90,14 @@ export function erased(list: string, name: string): boolean {
   // The name stays in the buffer behind the list.
   const listLen = put(list);
   return len >= 0 && !!gate!.erased(listLen, len - listLen);
+}
+
+/** Whether a node of `host` has to wait. */
+export function held(list: string, host: string): boolean {
+  const len = gate ? put(list + host) : -1;
+  if (len < 0) return true;
+  const listLen = put(list);
+  return !!gate!.held(listLen, len - listLen);
 }
 
 /** Granted types of Google Consent Mode, as bits. */

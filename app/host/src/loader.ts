@@ -42,8 +42,12 @@ declare const ASSENT: Loader;
 export const loader: Loader = ASSENT;
 
 /** The element that loaded this script; its nonce and its attributes are used. */
-export const element = (document.currentScript ??
-  document.querySelector(`script[src*="/s/${loader.s}.js"]`)) as HTMLScriptElement;
+export const element = (
+  // An element of that name in the page's content must not pass for it.
+  document.currentScript instanceof HTMLScriptElement
+    ? document.currentScript
+    : document.querySelector(`script[src*="/s/${loader.s}.js"]`)
+) as HTMLScriptElement;
 
 /** Origin of the server that this script came from. */
 export const server = new URL(element.src).origin;

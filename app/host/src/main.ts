@@ -4,7 +4,7 @@ import * as gate from './gate';
 import { signal } from './google';
 import { element, loader } from './loader';
 import { post, receipt, send, uuid, random } from './outbox';
-import { ask, asks, center, hold, news, open, preload, settle, type Known } from './surface';
+import { ask, asks, center, hold, holds, news, open, preload, settle, type Known } from './surface';
 import { apply, watch } from './tags';
 
 const OPTIONAL = ['performance', 'functional', 'targeting'] as const;
@@ -47,8 +47,10 @@ function changed(): void {
 
 /** Keeps a choice in the cookie. */
 function keep(bits: number, revision: number, at: number, key: string, id: string): void {
-  state = gate.choose(bits) | gate.CHOSEN;
+  gate.choose(bits);
   write((stored = gate.cookie(revision, at, key, id)));
+  // Whether it counts is for the gate to say: the revision may have widened since, or the choice be too old.
+  state = gate.start(stored);
 }
 
 /** The visitor's decision: everything happens here and now; the record follows when the network allows. */
@@ -89,15 +91,17 @@ function refresh(): void {
   }
 }
 
+/** Takes over what the server knows: a later choice as it is, an earlier one only where it grants less, for
+    two clocks are in play, and what was withdrawn in either place must not come back. */
 function adopt(known: Known | undefined): void {
-  if (known && known.record != record()) {
-    keep(
-      known.granted,
-      known.revision,
-      Math.floor(known.decided_at_ms / 1000),
-      known.key ?? subject(),
-      known.record,
-    );
+  if (!known || known.record == record()) return;
+  const [, , bits, at] = stored.split('.');
+  const decided = Math.floor(known.decided_at_ms / 1000);
+  const present = bits ? parseInt(bits, 16) : 15;
+  if (!(decided <= +at)) {
+    keep(known.granted, known.revision, decided, known.key ?? subject(), known.record);
+  } else if (present & ~known.granted) {
+    keep(present & known.granted, loader.r, +at, subject(), known.record);
   }
 }
 
@@ -126,9 +130,11 @@ const assent = {
 };
 
 let placed = false;
+let resumed = false;
 
 /** Shows what belongs on the page as soon as it has a body, and again if a framework takes it away. */
 function surface(): void {
+  if (!resumed) return;
   if (placed || !document.body) {
     hold();
   } else if (state & gate.ASK) {
@@ -152,7 +158,7 @@ function warm(): void {
 function resume(): void {
   if (state & gate.CHOSEN) signal('update');
   apply();
-  watch(surface);
+  resumed = true;
   surface();
   // Neither is urgent, and the browser's storage is slow to open: after the next paint.
   requestAnimationFrame(() =>
@@ -172,24 +178,28 @@ function begin(): void {
   gate.choose(known ? 0 : state & gate.CHOSEN ? loader.m && loader.d : state);
   signal(queue ? 'update' : 'default');
   if (known) {
+    // What is necessary does not wait.
+    apply();
+    watch(surface);
     known.then((choice) => {
       state = gate.start(stored);
       adopt(choice);
       resume();
     });
   } else {
+    watch(surface);
     gate.choose(state);
     resume();
   }
 }
 
 function click(event: Event): void {
-  const control = (event.target as Element).closest<HTMLElement>(
-    '#assent [data-assent-do],[data-assent]',
-  );
-  const action = control?.dataset.assentDo ?? control?.dataset.assent;
-  if (action == 'accept') decide(15, 'banner');
-  else if (action == 'reject') decide(1, 'banner');
+  const control = (event.target as Element).closest<HTMLElement>('[data-assent-do],[data-assent]');
+  // Only the banner's own buttons decide; what the page's content may do is open the settings.
+  const own = control && holds(control) ? control.dataset.assentDo : undefined;
+  const action = own ?? control?.dataset.assent;
+  if (own == 'accept') decide(15, 'banner');
+  else if (own == 'reject') decide(1, 'banner');
   else if (action == 'settings') show();
   else if (action == 'center') center(subject());
   else return;
@@ -211,6 +221,7 @@ if (language && !language.startsWith(loader.l) && !element.src.includes('?')) {
   const other = document.createElement('script');
   other.src = `${element.src}?lang=${language}`;
   other.nonce = element.nonce;
+  other.dataset.assentLoader = '';
   element.after(other);
 } else if (!page.assent || queue) {
   page.assent = assent;
@@ -231,6 +242,7 @@ if (language && !language.startsWith(loader.l) && !element.src.includes('?')) {
       .translate()
       .then(begin, () => {
         state = gate.ASK | 1;
+        resumed = true;
         watch(surface);
         surface();
       })

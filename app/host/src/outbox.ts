@@ -4,6 +4,9 @@ import { api, loader } from './loader';
 const KEY = `assent-${loader.s}-outbox`;
 const RECEIPT = `assent-${loader.s}-receipt`;
 
+/** The most records that wait. */
+const LEN_MAX = 50;
+
 /** Stands in for localStorage where the browser refuses it, or where it is full. */
 let memory: string | undefined;
 let sending = false;
@@ -60,24 +63,25 @@ export const receipt = (): string | null => recall(RECEIPT);
 
 /** Adds a record and sends what waits. */
 export function post(record: object): void {
-  keep([...waiting(), JSON.stringify(record)]);
+  keep([...waiting(), JSON.stringify(record)].slice(-LEN_MAX));
   send();
 }
 
-/** Sends what waits, oldest first. Refused records go, for they would be refused again; the rest stays. */
+/** Sends what waits, oldest first. A record goes when the server has acknowledged it, or has said what is wrong
+    with it; anything else, such as a proxy's page, leaves it where it is. */
 export function send(): void {
   const body = waiting()[0];
   if (!body || sending) return;
   sending = true;
   fetch(`${api}records`, { method: 'POST', body, keepalive: true })
     .then(async (answer) => {
-      if (answer.status >= 500 || answer.status == 429 || answer.status == 408) throw 0;
-      const text = await answer.text();
+      const { receipt, detail } = await answer.json();
+      if (receipt) remember(RECEIPT, receipt);
+      else if (detail && [400, 409, 413, 422].includes(answer.status)) console.warn('Assent:', detail);
+      else throw 0;
       keep(waiting().filter((other) => other != body));
       sending = false;
       delay = 2000;
-      if (answer.ok) remember(RECEIPT, JSON.parse(text).receipt);
-      else console.warn('Assent: record refused', text);
       send();
     })
     .catch(() => {

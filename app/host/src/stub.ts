@@ -27,10 +27,11 @@ function hold(node: Node): void {
   node.childNodes.forEach(hold);
   const { dataset, src, type } = node as HTMLScriptElement;
   // A released node has its category or its host still: it is not held again.
-  if (!src || !/^(SCRIPT|IFRAME|IMG)$/.test(node.tagName) || dataset.category || dataset.assentHost) return;
-  const { host, origin, pathname, protocol } = new URL(src, location.href);
-  if (origin == location.origin || !/^http/.test(protocol) || /^\/s\/[\w-]+\.js$/.test(pathname)) return;
-  dataset.assentHost = host;
+  if (!src || !/^(SCRIPT|IFRAME|IMG)$/.test(node.tagName)) return;
+  if (dataset.category || dataset.assentHost || 'assentLoader' in dataset) return;
+  const { hostname, origin, protocol } = new URL(src, location.href);
+  if (origin == location.origin || !/^http/.test(protocol)) return;
+  dataset.assentHost = hostname.replace(/\.$/, '');
   if (node.tagName == 'SCRIPT') {
     dataset.type = type;
     (node as HTMLScriptElement).type = 'text/plain';
@@ -40,17 +41,23 @@ function hold(node: Node): void {
   }
 }
 
-// A script that another script inserts runs whatever happens to it afterwards: it is held when it gets its
+// A script or frame that a script inserts loads whatever happens to it afterwards: it is held when it gets its
 // address. What is released keeps its mark, and so passes here.
-const { prototype } = HTMLScriptElement;
-const { get, set } = Object.getOwnPropertyDescriptor(prototype, 'src')!;
-Object.defineProperty(prototype, 'src', {
-  get,
-  set(address) {
-    set!.call(this, address);
-    hold(this);
-  },
-});
+for (const { prototype } of [HTMLScriptElement, HTMLIFrameElement]) {
+  const { get, set } = Object.getOwnPropertyDescriptor(prototype, 'src')!;
+  Object.defineProperty(prototype, 'src', {
+    get,
+    set(address) {
+      set!.call(this, address);
+      hold(this);
+    },
+  });
+  const { setAttribute } = prototype;
+  prototype.setAttribute = function (name, value) {
+    setAttribute.call(this, name, value);
+    if (/^src$/i.test(name)) hold(this);
+  };
+}
 
 new MutationObserver((mutations) => {
   for (const { addedNodes } of mutations) addedNodes.forEach(hold);

@@ -79,6 +79,9 @@ export function settle(): void {
   }
 }
 
+/** Whether the banner or the dialog holds this element. */
+export const holds = (element: Element): boolean => !!root?.contains(element);
+
 /** Puts the surface back where a framework removed it. */
 export function hold(): void {
   if (root && !root.isConnected && document.body && returns-- > 0) place();
@@ -122,7 +125,7 @@ export async function center(key: string): Promise<void> {
     remember(VISITED, `${Date.now()}`);
     try {
       const answer = await fetch(`${api}handover`, { method: 'POST', body: JSON.stringify({ key }) });
-      query += `&t=${(await answer.json()).token}`;
+      if (answer.ok) query += `&t=${(await answer.json()).token}`;
     } catch {
       // The center works without a subject, too.
     }
@@ -145,15 +148,18 @@ export interface Known {
 
 /** What was chosen in the center since: from the link back, or asked for if the center was opened lately. */
 export function news(key: string): Promise<Known | undefined> | undefined {
-  const signal = AbortSignal.timeout?.(4000);
-  const token = /^#assent=(\w+)$/.exec(location.hash)?.[1];
+  const back = /^#assent(=(\w+))?$/.exec(location.hash);
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(), 4000);
+  const { signal } = stop;
   let request: Promise<Response> | undefined;
-  if (token) {
-    history.replaceState(history.state, '', location.pathname + location.search);
-    // A link from anywhere else could make the visitor go on as the subject of whoever made it.
-    if (!document.referrer.startsWith(`${server}/`)) return undefined;
-    request = fetch(`${api}redeem`, { method: 'POST', body: JSON.stringify({ token }), signal });
-  } else if (key && Date.now() - +recall(VISITED)! < 3600000) {
+  if (back) history.replaceState(history.state, '', location.pathname + location.search);
+  // A token counts only on the way back from the center: a link from anywhere else could make the visitor go on
+  // as the subject of whoever made it.
+  const [{ type }] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
+  if (back?.[2] && type == 'navigate' && document.referrer.startsWith(`${server}/`)) {
+    request = fetch(`${api}redeem`, { method: 'POST', body: JSON.stringify({ token: back[2] }), signal });
+  } else if (key && (back || Date.now() - +recall(VISITED)! < 3600000)) {
     request = fetch(`${api}choice`, { headers: { authorization: `Bearer ${key}` }, signal });
   }
   return request?.then((answer) => (answer.ok ? answer.json() : undefined)).catch(() => undefined);

@@ -1,5 +1,5 @@
 /** Holds and releases the marked tags of the page. */
-import { erased, released, works } from './gate';
+import { held, released } from './gate';
 import { loader } from './loader';
 
 /** Marked by the owner, or held by the inline stub because of its host. */
@@ -16,7 +16,9 @@ export function apply(): void {
   let waits = false;
   for (const tag of document.querySelectorAll<HTMLElement>(MARKED)) {
     const { assentHost, category } = tag.dataset;
-    const free = assentHost ? works() && !erased(loader.b, assentHost) : released(category!);
+    const free = assentHost ? !held(loader.b, assentHost) : released(category!);
+    // A script that ran meanwhile may have had this one released by a choice of its own.
+    if (!tag.isConnected) continue;
     if (!(tag instanceof HTMLScriptElement)) {
       embed(tag as HTMLIFrameElement, free);
     } else if (free) {
@@ -60,7 +62,8 @@ function run(held: HTMLScriptElement, src: string | undefined, blocks: boolean):
 function embed(tag: HTMLIFrameElement | HTMLImageElement, free: boolean): void {
   const { src } = tag.dataset;
   if (free) {
-    if (src) {
+    // Whoever can write data attributes must not be able to run a script with them.
+    if (src && /^https?:$/.test(new URL(src, location.href).protocol)) {
       delete tag.dataset.src;
       tag.src = src;
     }

@@ -61,12 +61,13 @@ struct Asked {
 struct Visitor {
     key: String,
     subject: Subject,
-    /// Place of the origin to go back to among the site's.
-    origin: usize,
+    /// Place among the site's of the origin that the visitor came from, with a key of the site's; `None` if the
+    /// key was made here.
+    origin: Option<usize>,
 }
 
 impl Visitor {
-    fn new(key: String, origin: usize) -> Option<Self> {
+    fn new(key: String, origin: Option<usize>) -> Option<Self> {
         Some(Self {
             subject: Subject::of_key(&key)?,
             key,
@@ -74,16 +75,24 @@ impl Visitor {
         })
     }
 
-    /// Reads the cookie: the key, a dot, the place of the origin.
+    /// Reads the cookie: the key, a dot, the place of the origin if there is one.
     fn read(site: &Site, headers: &HeaderMap) -> Option<Self> {
         let (key, origin) = cookies::read(headers, &cookie_name(site))?.split_once('.')?;
-        Self::new(key.to_owned(), origin.parse().ok()?)
+        let origin = match origin {
+            "" => None,
+            place => Some(place.parse().ok()?),
+        };
+        Self::new(key.to_owned(), origin)
     }
 
     fn cookie(&self, app: &App, site: &Site) -> String {
         cookies::write(
             &cookie_name(site),
-            &format!("{}.{}", self.key, self.origin),
+            &format!(
+                "{}.{}",
+                self.key,
+                self.origin.map_or_else(String::new, |at| at.to_string())
+            ),
             &format!("/c/{}", site.id()),
             "Lax",
             COOKIE_S,
@@ -113,12 +122,12 @@ async fn show(
         // whoever made it. The host asks the browser to send the origin, whatever the page's policy.
         let from = text(&headers, header::REFERER).and_then(|address| site.origin_of(address));
         let taken = match from {
-            Some(_) => handover::take_subject(&app, site.id(), token).await,
+            Some(_) => take(&app, client, &site, token).await,
             None => Ok(None),
         };
         match taken {
             Ok(Some(key)) => {
-                if let Some(visitor) = Visitor::new(key, from.unwrap_or(0)) {
+                if let Some(visitor) = Visitor::new(key, from) {
                     let to = address(&site, asked.lang.as_deref(), &headers, false);
                     return page::see_other(&to, &[visitor.cookie(&app, &site)]);
                 }
@@ -223,7 +232,7 @@ async fn store(
     let decision: Decision = body::form(headers, body).await?;
     let visitor = match visitor {
         Some(visitor) => visitor,
-        None => Visitor::new(random::subject_key(app.random.as_ref())?, 0)
+        None => Visitor::new(random::subject_key(app.random.as_ref())?, None)
             .ok_or_else(|| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "No key could be made."))?,
     };
     let newest = app.store.history(site.id(), visitor.subject, 1).await?;
@@ -245,7 +254,15 @@ async fn store(
 }
 
 /// Back to the site, with a one-time token from which its pages learn the present choice.
-async fn back(State(app): State<AppState>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+///
+/// Only where the key was made here. Who came with a key of the site's has it there still, and the site asks with
+/// that one: so no token ever carries a key from one browser into another.
+async fn back(
+    State(app): State<AppState>,
+    client: Client,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     let site = match find(&app, &id) {
         Ok(site) => site,
         Err(response) => return response,
@@ -255,14 +272,14 @@ async fn back(State(app): State<AppState>, Path(id): Path<String>, headers: Head
         return page::see_other(&format!("/c/{}", site.id()), &[]);
     }
     let visitor = Visitor::read(&site, &headers);
-    let at = visitor.as_ref().map_or(0, |visitor| visitor.origin);
-    let Some(origin) = site.origin(at).or_else(|| site.origin(0)) else {
+    let at = visitor.as_ref().and_then(|visitor| visitor.origin);
+    let Some(origin) = at.and_then(|at| site.origin(at)).or_else(|| site.origin(0)) else {
         return unavailable(StatusCode::NOT_FOUND);
     };
-    let Some(visitor) = visitor else {
-        return page::see_other(&format!("{origin}/"), &[]);
+    let Some(visitor) = visitor.filter(|visitor| visitor.origin.is_none()) else {
+        return page::see_other(&format!("{origin}/#assent"), &[]);
     };
-    match handover::grant_subject(&app, site.id(), &visitor.key).await {
+    match hand_back(&app, client, &site, &visitor).await {
         Ok(token) => {
             let mut response = page::see_other(&format!("{origin}/#assent={token}"), &[]);
             // The host takes the token only from a page that the center has sent the visitor to.
@@ -273,6 +290,22 @@ async fn back(State(app): State<AppState>, Path(id): Path<String>, headers: Head
         }
         Err(problem) => unavailable(problem.status()),
     }
+}
+
+async fn hand_back(app: &App, client: Client, site: &Site, visitor: &Visitor) -> Result<String, Problem> {
+    app.limits
+        .handovers
+        .check(client.address, site.id())
+        .map_err(Problem::too_many)?;
+    handover::grant_subject(app, site.id(), &visitor.key).await
+}
+
+async fn take(app: &App, client: Client, site: &Site, token: &str) -> Result<Option<String>, Problem> {
+    app.limits
+        .handovers
+        .check(client.address, site.id())
+        .map_err(Problem::too_many)?;
+    handover::take_subject(app, site.id(), token).await
 }
 
 async fn receipt(
@@ -398,7 +431,7 @@ impl View<'_> {
         let now_ms = self.app.clock.now_ms();
         let counts =
             |record: &&ConsentRecord| record.revision >= revision.valid_from && record.expires_at_ms > now_ms;
-        let current = records.first().filter(counts).map(|record| Current {
+        let current = handover::latest(records).filter(counts).map(|record| Current {
             granted: record.choice.into(),
             decided: moment(record.decided_at_ms),
         });

@@ -36,6 +36,9 @@ use crate::{
 /// How long a token works.
 const TOKEN_MS: i64 = 10 * 60_000;
 
+/// How many of a subject's records are looked at for the latest decision.
+const RECENT_LEN: u32 = 16;
+
 /// The routes.
 pub(crate) fn router() -> Router<AppState> {
     Router::new()
@@ -169,8 +172,19 @@ async fn choice(
 }
 
 async fn newest(app: &App, site: &str, subject: Subject) -> Result<ConsentRecord, Problem> {
-    let newest = app.store.history(site, subject, 1).await?.into_iter().next();
-    newest.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "This subject has no record."))
+    let history = app.store.history(site, subject, RECENT_LEN).await?;
+    latest(&history)
+        .cloned()
+        .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "This subject has no record."))
+}
+
+/// The record of the latest decision. An outbox may deliver an earlier one after it, so the time of arrival
+/// alone does not tell; a browser's clock may be ahead, so its time alone does not either.
+pub(crate) fn latest(history: &[ConsentRecord]) -> Option<&ConsentRecord> {
+    history
+        .iter()
+        .rev()
+        .max_by_key(|record| record.decided_at_ms.min(record.received_at_ms))
 }
 
 fn known(record: &ConsentRecord, key: Option<String>) -> Known {

@@ -101,6 +101,11 @@ pub(crate) async fn set_password(writer: &SqlitePool, owner: Uuid, password_hash
         .execute(&mut *work)
         .await
         .map_err(database)?;
+    // A link that was made before the password must not set another one.
+    sqlx::query!("delete from one_time_token where owner_id = ?", owner_id)
+        .execute(&mut *work)
+        .await
+        .map_err(database)?;
     work.commit().await.map_err(database)
 }
 
