@@ -30,3 +30,4 @@ create table one_time_token (
 ) strict, without rowid;
 
 create index one_time_token_by_expiry on one_time_token (expires_at_ms);
+create index one_time_token_by_owner on one_time_token (owner_id) where owner_id is not null;
