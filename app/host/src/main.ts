@@ -4,7 +4,7 @@ import * as gate from './gate';
 import { signal } from './google';
 import { element, loader } from './loader';
 import { post, receipt, send, uuid, random } from './outbox';
-import { ask, asks, center, hold, holds, news, open, preload, settle, type Known } from './surface';
+import { ask, asks, center, hold, holds, news, open, prefetch, preload, settle, type Known } from './surface';
 import { apply, watch } from './tags';
 
 const OPTIONAL = ['performance', 'functional', 'targeting'] as const;
@@ -141,7 +141,7 @@ function surface(): void {
     placed = true;
     ask();
     // After the page has loaded, so that the dialog competes with nothing.
-    const later = () => setTimeout(warm, 500);
+    const later = () => compiled && setTimeout(prefetch, 500);
     if (document.readyState == 'complete') later();
     else addEventListener('load', later);
   } else if (document.readyState != 'loading') {
@@ -150,9 +150,11 @@ function surface(): void {
   }
 }
 
-/** Loads the dialog ahead of its use, where it can run. */
-function warm(): void {
-  if (compiled) preload().catch(() => {});
+/** Loads the dialog, where it can run, when pointer or focus come to a control that opens it. */
+function near({ target }: Event): void {
+  if (compiled && (target as Element).closest?.('[data-assent-do=settings],[data-assent=settings]')) {
+    preload().catch(() => {});
+  }
 }
 
 function resume(): void {
@@ -226,9 +228,7 @@ if (language && !language.startsWith(loader.l) && !element.src.includes('?')) {
 } else if (!page.assent || queue) {
   page.assent = assent;
   document.addEventListener('click', click);
-  document.addEventListener('pointerover', (event) => {
-    if ((event.target as Element).closest?.('[data-assent-do=settings],[data-assent=settings]')) warm();
-  });
+  for (const type of ['pointerover', 'focusin']) document.addEventListener(type, near);
   document.addEventListener('visibilitychange', refresh);
   addEventListener('pageshow', refresh);
   addEventListener('online', send);

@@ -17,6 +17,9 @@ interface Dialog {
 /** Remembers that the center was opened from here, so that the next page asks what was chosen there. */
 const VISITED = `assent-${loader.s}-center`;
 
+/** Address of the notice: what the dialog shows. */
+const notice = `${api}notices/${loader.n}`;
+
 let root: HTMLElement | undefined;
 let dialog: Promise<[Dialog, { dialog_css: string }]> | undefined;
 let opened = false;
@@ -87,14 +90,23 @@ export function hold(): void {
   if (root && !root.isConnected && document.body && returns-- > 0) place();
 }
 
-/** Loads the dialog: after paint or when a pointer nears its button, so that it opens at once. */
+/** Brings the dialog's files into the browser's cache, running nothing. */
+export function prefetch(): void {
+  for (const file of [`${server}${loader.a}dialog.js`, `${server}${loader.a}dialog.wasm`, notice]) {
+    fetch(file, { priority: 'low' } as RequestInit)
+      .then((answer) => answer.blob())
+      .catch(() => {});
+  }
+}
+
+/** Loads the dialog: when a pointer nears its button, so that it opens at once. */
 export function preload(): Promise<[Dialog, { dialog_css: string }]> {
   const folder = server + loader.a;
   return (dialog ??= Promise.all([
     (import(`${folder}dialog.js`) as Promise<Dialog>).then((module) =>
       module.default({ module_or_path: `${folder}dialog.wasm` }).then(() => module),
     ),
-    fetch(`${api}notices/${loader.n}`).then((answer) => answer.json()),
+    fetch(notice).then((answer) => answer.json()),
   ]));
 }
 
@@ -103,13 +115,13 @@ export function open(granted: number, key: string, choose: (bits: number) => voi
   if (opened) return;
   opened = true;
   preload()
-    .then(([module, notice]) => {
-      if (notice.dialog_css) {
+    .then(([module, shown]) => {
+      if (shown.dialog_css) {
         place();
-        style(notice.dialog_css);
-        notice.dialog_css = '';
+        style(shown.dialog_css);
+        shown.dialog_css = '';
       }
-      module.open(place(), notice, granted, choose, () => (opened = false));
+      module.open(place(), shown, granted, choose, () => (opened = false));
     })
     .catch(() => {
       opened = false;
