@@ -2,7 +2,7 @@
 //!
 //! `1.{revision}.{granted}.{decided_at_s}.{key}.{record}`: a version, the revision that was shown, the granted
 //! categories as one hexadecimal digit, the time in seconds, the subject key (32 lower-case hexadecimal
-//! digits) and the id of the last consent record (a UUID in its usual text form). 103 bytes at most. All
+//! digits) and the id of the last consent record (a UUID in its usual text form). 95 bytes at most. All
 //! numbers are decimal without sign or leading zeros. Anything else does not parse, and what does not parse
 //! is no consent.
 

@@ -4,10 +4,12 @@ import { loader } from './loader';
 
 const NAME = `assent-${loader.s}`;
 
-/** The page's host and its parents, widest first, then none (a host-only cookie). */
+/** The page's host and its parents of two labels or more, widest first, then none (a host-only cookie). */
 function domains(): string[] {
-  const labels = location.hostname.split('.');
-  return [...labels.map((_, at) => `;domain=${labels.slice(at).join('.')}`).reverse(), ''];
+  const { hostname } = location;
+  // An address has no parents.
+  const labels = /^[\d.]+$|:/.test(hostname) ? [] : hostname.split('.');
+  return [...labels.map((_, at) => `;domain=${labels.slice(at).join('.')}`).slice(0, -1).reverse(), ''];
 }
 
 function put(name: string, value: string, age: number, domain: string, path = '/'): void {
@@ -27,10 +29,13 @@ export function read(): string {
 /** Stores a value on the widest domain that the browser accepts, and nowhere else. */
 export function write(value: string): void {
   const all = domains();
-  for (const domain of all) put(NAME, '', 0, domain);
-  for (const domain of all) {
+  // Each access to the cookies is a call into another process: no more of them than it takes.
+  const widest = all.find((domain) => {
     put(NAME, value, loader.e * 86400, domain);
-    if (read() == value) return;
+    return document.cookie.includes(value);
+  });
+  if (document.cookie.split(`${NAME}=`).length > 2) {
+    for (const domain of all) if (domain != widest) put(NAME, '', 0, domain);
   }
 }
 

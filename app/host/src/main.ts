@@ -162,13 +162,16 @@ function resume(): void {
   apply();
   resumed = true;
   surface();
-  // Neither is urgent, and the browser's storage is slow to open: after the next paint.
-  requestAnimationFrame(() =>
-    setTimeout(() => {
-      erase();
-      send();
-    }),
-  );
+  // Not urgent, and the browser is slow to open its storage: after the next paint, and only for a visitor who has
+  // decided. Before that nothing waits in the outbox, and the first choice erases what is left over.
+  if (stored) {
+    requestAnimationFrame(() =>
+      setTimeout(() => {
+        erase();
+        send();
+      }),
+    );
+  }
 }
 
 function begin(): void {

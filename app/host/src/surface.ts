@@ -161,6 +161,7 @@ export interface Known {
 /** What was chosen in the center since: from the link back, or asked for if the center was opened lately. */
 export function news(key: string): Promise<Known | undefined> | undefined {
   const back = /^#assent(=(\w+))?$/.exec(location.hash);
+  if (!back && !key) return undefined;
   const stop = new AbortController();
   setTimeout(() => stop.abort(), 4000);
   const { signal } = stop;
