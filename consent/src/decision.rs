@@ -56,6 +56,14 @@ pub struct Decision {
     pub chosen: bool,
 }
 
+impl Decision {
+    /// As the host reads it: the granted categories in bits 0 to 3, bit 4 if the visitor has to be asked, bit 5
+    /// if a stored choice decided.
+    pub const fn bits(self) -> u8 {
+        self.granted.bits() | (self.ask as u8) << 4 | (self.chosen as u8) << 5
+    }
+}
+
 /// Decides what is granted at `now_s` (seconds since 1970).
 ///
 /// `gpc` is `navigator.globalPrivacyControl`. A stored choice counts if it is not older than the terms allow,

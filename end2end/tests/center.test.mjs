@@ -89,7 +89,7 @@ test('a withdrawal is not undone by an older choice that the server still holds'
   const { key, record } = await visitor.consent();
   await until(() => shop.server.record('shop', record, key), 'the record');
   // As after a visit to the center; the withdrawal then does not reach the server.
-  await page.evaluate(() => localStorage.setItem('assent-shop-center', `${Date.now()}`));
+  await page.evaluate(() => (document.cookie = 'assent-shop-center=1;path=/'));
   await visitor.context.route('**/records', (route) => route.abort());
   await page.waitForTimeout(1100);
   await page.evaluate(() => window.assent.withdraw());

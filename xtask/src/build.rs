@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use crate::{Result, node, paths, process, step, wasm};
 
-/// Entry points of app/host and the assets that they become.
-const SCRIPTS: [(&str, &str); 2] = [("main", "host"), ("stub", "stub")];
+/// Entry points of app/host, the assets that they become, and their form: the host stands in a function of the
+/// loader, the stub in a page.
+const SCRIPTS: [(&str, &str, &str); 2] = [("main", "host", "esm"), ("stub", "stub", "iife")];
 const STYLES: [&str; 4] = ["banner", "dialog", "center", "console"];
 
 /// Builds the server for development and returns its path.
@@ -52,23 +53,18 @@ fn scripts() -> Result {
     step::when_changed(
         "scripts",
         &["app/host", "package-lock.json", "xtask/src/build.rs"],
-        &SCRIPTS.map(|(_, output)| script(output)),
+        &SCRIPTS.map(|(_, output, _)| script(output)),
         || {
-            for (source, output) in SCRIPTS {
+            for (source, output, form) in SCRIPTS {
                 let bundle = process::quiet(
                     node::tool("esbuild")
-                        .args([
-                            "--bundle",
-                            "--minify",
-                            "--format=iife",
-                            "--target=es2020",
-                            "--charset=utf8",
-                        ])
+                        .args(["--bundle", "--minify", "--target=es2020", "--charset=utf8"])
                         .args([
                             "--mangle-props=_$",
                             "--legal-comments=none",
                             "--log-level=warning",
                         ])
+                        .arg(format!("--format={form}"))
                         .arg(format!("app/host/src/{source}.ts")),
                 )?;
                 step::write_if_changed(&script(output), bundle.trim_end().as_bytes())?;

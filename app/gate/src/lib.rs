@@ -17,8 +17,6 @@ use assent_consent::{
 const BUFFER_LEN: usize = 16_384;
 const GPC_ON: u32 = 1;
 const GPC_HONOURED: u32 = 2;
-const ASK: u32 = 16;
-const CHOSEN: u32 = 32;
 
 static mut BUFFER: [u8; BUFFER_LEN] = [0; BUFFER_LEN];
 static mut GRANTED: Categories = Categories::NECESSARY;
@@ -53,8 +51,7 @@ pub extern "C" fn buffer() -> *const u8 {
 }
 
 /// Decides from the cookie's value in the buffer (`len` 0: no cookie) and the terms of the rule. `flags`:
-/// bit 0 GPC is on, bit 1 the rule honours it. Returns the granted categories in bits 0 to 3, bit 4 if the
-/// visitor has to be asked, bit 5 if a stored choice decided.
+/// bit 0 GPC is on, bit 1 the rule honours it. Returns the bits of the decision.
 #[unsafe(no_mangle)]
 pub extern "C" fn start(
     len: usize,
@@ -75,14 +72,7 @@ pub extern "C" fn start(
     let stored = Stored::parse(text(0, len));
     let decision = decide(&terms, flags & GPC_ON != 0, stored.as_ref(), now_s);
     grant(decision.granted);
-    let mut answer = u32::from(decision.granted.bits());
-    if decision.ask {
-        answer |= ASK;
-    }
-    if decision.chosen {
-        answer |= CHOSEN;
-    }
-    answer
+    u32::from(decision.bits())
 }
 
 /// Takes the visitor's choice; returns what is granted now.

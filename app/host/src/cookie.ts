@@ -1,8 +1,12 @@
 /** The cookie that keeps the choice, and the erasure of what is no longer granted. */
 import { erased } from './gate';
-import { loader } from './loader';
+import { cookies, loader } from './loader';
 
 const NAME = `assent-${loader.s}`;
+
+/** Says that the center was opened from here within the hour: the next pages ask what was chosen there. A cookie,
+    because opening the browser's storage takes longer than a page may wait. */
+const CENTER = `${NAME}-center`;
 
 /** The page's host and its parents of two labels or more, widest first, then none (a host-only cookie). */
 function domains(): string[] {
@@ -19,22 +23,29 @@ function put(name: string, value: string, age: number, domain: string, path = '/
 }
 
 /** The stored value, empty if there is none. */
-export function read(): string {
-  for (const pair of document.cookie.split('; ')) {
-    if (pair.startsWith(`${NAME}=`)) return pair.slice(NAME.length + 1);
+export function read(jar: string, name = NAME): string {
+  for (const pair of jar.split('; ')) {
+    if (pair.startsWith(`${name}=`)) return pair.slice(name.length + 1);
   }
   return '';
 }
+
+/** Notes that the center is being opened. */
+export const leave = (): void => put(CENTER, '1', 3600, '');
+
+/** Whether the center was opened within the hour before this page. */
+export const left = (): boolean => !!read(cookies, CENTER);
 
 /** Stores a value on the widest domain that the browser accepts, and nowhere else. */
 export function write(value: string): void {
   const all = domains();
   // Each access to the cookies is a call into another process: no more of them than it takes.
+  let jar = '';
   const widest = all.find((domain) => {
     put(NAME, value, loader.e * 86400, domain);
-    return document.cookie.includes(value);
+    return (jar = document.cookie).includes(value);
   });
-  if (document.cookie.split(`${NAME}=`).length > 2) {
+  if (jar.split(`${NAME}=`).length > 2) {
     for (const domain of all) if (domain != widest) put(NAME, '', 0, domain);
   }
 }

@@ -33,25 +33,32 @@ export const CHOSEN = 32;
 export const now = (): number => Math.floor(Date.now() / 1000);
 
 let gate: Gate | undefined;
+let refused = false;
 
-/** Compiles the inlined gate, before the parser goes on. False where WebAssembly is refused. */
+/** Brings the gate up where WebAssembly runs, before the parser goes on. False where there is none. */
 export function compile(): boolean {
-  try {
-    const bytes = Uint8Array.from(loader.g, (character) => character.charCodeAt(0));
-    gate = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Gate;
-  } catch {
-    return false;
+  if (!gate && !refused) {
+    try {
+      const code = loader.g;
+      const bytes = new Uint8Array(code.length);
+      for (let at = bytes.length; at--; ) bytes[at] = code.charCodeAt(at);
+      gate = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Gate;
+      start('');
+    } catch {
+      refused = true;
+    }
   }
-  return true;
+  return !!gate;
 }
+
+/** Whether the browser runs WebAssembly here. */
+export const runs = (): boolean => compile() && !refused;
 
 /** Fetches the same gate translated to JavaScript. Rejects where that fails too: then all stays held. */
 export async function translate(): Promise<void> {
   gate = (await import(`${server}${loader.a}gate.js`)) as Gate;
+  start('');
 }
-
-/** Whether there is a gate; without one nothing is ever released. */
-export const works = (): boolean => !!gate;
 
 /** Writes text into the gate's buffer and returns its length in bytes, -1 if it does not fit. */
 function put(text: string): number {
@@ -60,11 +67,11 @@ function put(text: string): number {
   return read < text.length ? -1 : written;
 }
 
-/** Decides from the cookie's value; the answer holds the granted categories, ASK and CHOSEN. */
+/** Decides from the cookie's value, empty without one; the answer holds the granted categories, ASK and CHOSEN. */
 export function start(cookie: string): number {
   const gpc = (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl ? 1 : 0;
   return gate!.start(
-    Math.max(put(cookie), 0),
+    cookie ? Math.max(put(cookie), 0) : 0,
     loader.m,
     loader.d,
     gpc | (loader.q << 1),
@@ -79,9 +86,10 @@ export const choose = (bits: number): number => gate!.choose(bits);
 
 /** Whether a tag with this `data-category` may run. */
 export function released(category: string): boolean {
-  if (!gate) return false;
+  // Before the first choice the gate is brought up only for a tag that it might release.
+  if (!gate && !(category.includes('necessary') && compile())) return false;
   const len = put(category);
-  return len >= 0 && !!gate.released(len);
+  return len >= 0 && !!gate!.released(len);
 }
 
 /** Whether the stored item `name` has to go. */
@@ -94,7 +102,7 @@ export function erased(list: string, name: string): boolean {
 
 /** Whether a node of `host` has to wait. */
 export function held(list: string, host: string): boolean {
-  const len = gate ? put(list + host) : -1;
+  const len = compile() ? put(list + host) : -1;
   if (len < 0) return true;
   const listLen = put(list);
   return !!gate!.held(listLen, len - listLen);

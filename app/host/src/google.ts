@@ -19,8 +19,7 @@ function gtag(..._: unknown[]): void {
 }
 
 /** Tells Google's tags what is granted: `default` before any of them runs, `update` on a choice. */
-export function signal(kind: 'default' | 'update'): void {
-  const bits = google();
+export function signal(kind: 'default' | 'update', bits = google()): void {
   const types: Record<string, string | number> = {};
   TYPES.forEach((type, bit) => (types[type] = (bits >> bit) & 1 ? 'granted' : 'denied'));
   if (kind == 'default') types.wait_for_update = 500;

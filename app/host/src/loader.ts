@@ -18,6 +18,9 @@ export interface Loader {
   q: number;
   /** Days for which a choice counts. */
   e: number;
+  /** What the gate says of a visitor without a cookie, where that is nothing but the necessary: the answer of
+      `start`, and from bit 6 the granted Google types. 0 where the gate itself has to be asked. */
+  i: number;
   /** Declared cookies of the optional categories: entries of category digit and name. */
   c: string;
   /** Declared items of localStorage and sessionStorage, likewise. */
@@ -37,9 +40,13 @@ export interface Loader {
 }
 
 declare const ASSENT: Loader;
+declare const COOKIES: string;
 
 /** This site's part of the loader. */
 export const loader: Loader = ASSENT;
+
+/** The page's cookies when this script began. */
+export const cookies: string = COOKIES;
 
 /** The element that loaded this script; its nonce and its attributes are used. */
 export const element = (

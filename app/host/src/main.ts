@@ -2,7 +2,7 @@
 import { erase, read, write } from './cookie';
 import * as gate from './gate';
 import { signal } from './google';
-import { element, loader } from './loader';
+import { cookies, element, loader } from './loader';
 import { post, receipt, send, uuid, random } from './outbox';
 import { ask, asks, center, hold, holds, news, open, prefetch, preload, settle, type Known } from './surface';
 import { apply, watch } from './tags';
@@ -11,8 +11,15 @@ const OPTIONAL = ['performance', 'functional', 'targeting'] as const;
 type Choice = Partial<Record<(typeof OPTIONAL)[number], boolean>>;
 type Listener = (choice: object) => void;
 
-let stored = '';
+const page = window as { assent?: object & { q?: [string, never[]][] } };
+const queue = page.assent?.q;
+
+let stored = read(cookies);
 let state = 0;
+
+/** The state of a visitor who comes for the first time, where the server knows it: the banner then stands before
+    the gate is brought up. 0 where the gate has to say. */
+const first = stored || page.assent || location.hash.startsWith('#assent') ? 0 : loader.i;
 const listeners: Listener[] = [];
 const tabs = 'BroadcastChannel' in window ? new BroadcastChannel(`assent-${loader.s}`) : undefined;
 
@@ -30,16 +37,24 @@ function choice() {
     revision: loader.r,
     language: loader.l,
     record: record(),
-    receipt: receipt(),
+    // Only who wants it waits for the browser's storage.
+    get receipt() {
+      return receipt();
+    },
   };
+}
+
+/** Erases what is not granted. Where all is granted, the browser's storage stays closed. */
+function clean(): void {
+  if (~state & 15) erase();
 }
 
 /** After a choice, made here or elsewhere. */
 function changed(): void {
-  settle();
   signal('update');
   apply();
-  erase();
+  settle();
+  clean();
   const detail = choice();
   document.dispatchEvent(new CustomEvent('assent:change', { detail }));
   for (const listener of listeners) listener(detail);
@@ -53,12 +68,22 @@ function keep(bits: number, revision: number, at: number, key: string, id: strin
   state = gate.start(stored);
 }
 
-/** The visitor's decision: everything happens here and now; the record follows when the network allows. */
+/** Calls `then` with the gate in place: at once, but where its translation has to be fetched. */
+function gated(then: () => void, otherwise: () => void): void {
+  if (gate.compile()) then();
+  else gate.translate().then(then, otherwise);
+}
+
+/** The visitor's decision, or the center where no gate runs. */
 function decide(bits: number, method: 'banner' | 'dialog' | 'api'): void {
-  if (!gate.works()) {
-    center(subject());
-    return;
-  }
+  gated(
+    () => carryOut(bits, method),
+    () => center(subject()),
+  );
+}
+
+/** Everything happens here and now; the record follows when the network allows. */
+function carryOut(bits: number, method: 'banner' | 'dialog' | 'api'): void {
   const asked = asks() && method != 'api';
   const previous = record();
   const key = subject() || random(16);
@@ -83,12 +108,16 @@ function decide(bits: number, method: 'banner' | 'dialog' | 'api'): void {
 
 /** A choice that another tab, or the center, has made. */
 function refresh(): void {
-  const value = read();
-  if (value && value != stored && gate.works()) {
-    stored = value;
-    state = gate.start(value);
-    if (state & gate.CHOSEN) changed();
-  }
+  const value = read(document.cookie);
+  if (!value || value == stored) return;
+  gated(
+    () => {
+      stored = value;
+      state = gate.start(value);
+      if (state & gate.CHOSEN) changed();
+    },
+    () => {},
+  );
 }
 
 /** Takes over what the server knows: a later choice as it is, an earlier one only where it grants less, for
@@ -107,7 +136,7 @@ function adopt(known: Known | undefined): void {
 
 /** Opens the dialog, where WebAssembly runs, else the center. */
 function show(): void {
-  if (compiled) open(state & 15, subject(), (bits) => decide(bits, 'dialog'));
+  if (gate.runs()) open(state & 15, subject(), (bits) => decide(bits, 'dialog'));
   else center(subject());
 }
 
@@ -140,8 +169,9 @@ function surface(): void {
   } else if (state & gate.ASK) {
     placed = true;
     ask();
-    // After the page has loaded, so that the dialog competes with nothing.
-    const later = () => compiled && setTimeout(prefetch, 500);
+    // After the page has loaded, so that what the next click needs competes with nothing.
+    const later = () =>
+      setTimeout(() => (gate.runs() ? prefetch() : gate.translate().catch(() => {})), 500);
     if (document.readyState == 'complete') later();
     else addEventListener('load', later);
   } else if (document.readyState != 'loading') {
@@ -152,7 +182,7 @@ function surface(): void {
 
 /** Loads the dialog, where it can run, when pointer or focus come to a control that opens it. */
 function near({ target }: Event): void {
-  if (compiled && (target as Element).closest?.('[data-assent-do=settings],[data-assent=settings]')) {
+  if ((target as Element).closest?.('[data-assent-do=settings],[data-assent=settings]') && gate.runs()) {
     preload().catch(() => {});
   }
 }
@@ -167,7 +197,7 @@ function resume(): void {
   if (stored) {
     requestAnimationFrame(() =>
       setTimeout(() => {
-        erase();
+        clean();
         send();
       }),
     );
@@ -175,24 +205,29 @@ function resume(): void {
 }
 
 function begin(): void {
-  stored = read();
+  if (first) {
+    state = first & 63;
+    signal('default', first >> 6);
+    watch(surface);
+    resume();
+    return;
+  }
   state = gate.start(stored);
   const known = news(subject());
   // The default is what holds without a choice; a stored choice is an update to it. While the center is
   // asked, nothing is granted: what was withdrawn there must not run once more.
   gate.choose(known ? 0 : state & gate.CHOSEN ? loader.m && loader.d : state);
   signal(queue ? 'update' : 'default');
+  watch(surface);
   if (known) {
     // What is necessary does not wait.
     apply();
-    watch(surface);
     known.then((choice) => {
       state = gate.start(stored);
       adopt(choice);
       resume();
     });
   } else {
-    watch(surface);
     gate.choose(state);
     resume();
   }
@@ -213,12 +248,9 @@ function click(event: Event): void {
 
 /** Makes the calls that the page made of the inline stub. */
 function replay(): void {
-  for (const [name, parameters] of queue ?? []) (assent[name] as Function)(...parameters);
+  for (const [name, parameters] of queue ?? []) (assent[name as keyof typeof assent] as Function)(...parameters);
 }
 
-const page = window as { assent?: object & { q?: [keyof typeof assent, never[]][] } };
-const queue = page.assent?.q;
-const compiled = gate.compile();
 const language = element.dataset.lang;
 
 if (language && !language.startsWith(loader.l) && !element.src.includes('?')) {
@@ -236,19 +268,20 @@ if (language && !language.startsWith(loader.l) && !element.src.includes('?')) {
   addEventListener('pageshow', refresh);
   addEventListener('online', send);
   if (tabs) tabs.onmessage = refresh;
-  if (compiled) {
+  const start = () => {
     begin();
     replay();
+  };
+  if (first) {
+    start();
   } else {
-    // Without any gate everything stays held; the banner's buttons lead to the center.
-    gate
-      .translate()
-      .then(begin, () => {
-        state = gate.ASK | 1;
-        resumed = true;
-        watch(surface);
-        surface();
-      })
-      .then(replay);
+    gated(start, () => {
+      // Without any gate everything stays held; the banner's buttons lead to the center.
+      state = gate.ASK | 1;
+      resumed = true;
+      watch(surface);
+      surface();
+      replay();
+    });
   }
 }

@@ -1,6 +1,6 @@
 /** What the visitor sees on the site: the banner, the control that reopens the dialog, the dialog. */
+import { leave, left } from './cookie';
 import { api, element, loader, server } from './loader';
-import { recall, remember } from './outbox';
 
 /** The dialog's module; see app/widget. */
 interface Dialog {
@@ -14,15 +14,13 @@ interface Dialog {
   ): void;
 }
 
-/** Remembers that the center was opened from here, so that the next page asks what was chosen there. */
-const VISITED = `assent-${loader.s}-center`;
-
 /** Address of the notice: what the dialog shows. */
 const notice = `${api}notices/${loader.n}`;
 
 let root: HTMLElement | undefined;
 let dialog: Promise<[Dialog, { dialog_css: string }]> | undefined;
 let opened = false;
+let counted = false;
 let returns = 9;
 
 const banner = (): HTMLElement | null | undefined => root?.querySelector('.assent-banner');
@@ -58,13 +56,19 @@ function place(): HTMLElement {
 /** Shows the banner. */
 export function ask(): void {
   place().insertAdjacentHTML('afterbegin', loader.h);
-  const beacon = () => {
-    navigator.sendBeacon(
-      `${api}events`,
-      JSON.stringify({ event: 'shown', revision: loader.r, notice: loader.n }),
-    );
-  };
-  requestAnimationFrame(() => setTimeout(beacon));
+  // Counted when the page is at rest, so that it delays neither paint nor click; or when the visitor leaves first.
+  setTimeout(count, 1000);
+  addEventListener('pagehide', count);
+}
+
+/** Counts the banner as shown, once. */
+function count(): void {
+  if (counted) return;
+  counted = true;
+  navigator.sendBeacon(
+    `${api}events`,
+    JSON.stringify({ event: 'shown', revision: loader.r, notice: loader.n }),
+  );
 }
 
 /** Takes the banner away and shows the control, unless the page has a control of its own. */
@@ -78,7 +82,8 @@ export function settle(): void {
     control.dataset.assent = 'settings';
     control.textContent = loader.p;
     place().prepend(control);
-    if (focused) control.focus({ preventScroll: true });
+    // Focus needs the layout, and what was just released should not wait for it.
+    if (focused) requestAnimationFrame(() => control.focus({ preventScroll: true }));
   }
 }
 
@@ -134,7 +139,7 @@ export function open(granted: number, key: string, choose: (bits: number) => voi
 export async function center(key: string): Promise<void> {
   let query = `?lang=${loader.l}`;
   if (key) {
-    remember(VISITED, `${Date.now()}`);
+    leave();
     try {
       const answer = await fetch(`${api}handover`, { method: 'POST', body: JSON.stringify({ key }) });
       if (answer.ok) query += `&t=${(await answer.json()).token}`;
@@ -172,7 +177,7 @@ export function news(key: string): Promise<Known | undefined> | undefined {
   const [{ type }] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
   if (back?.[2] && type == 'navigate' && document.referrer.startsWith(`${server}/`)) {
     request = fetch(`${api}redeem`, { method: 'POST', body: JSON.stringify({ token: back[2] }), signal });
-  } else if (key && (back || Date.now() - +recall(VISITED)! < 3600000)) {
+  } else if (key && (back || left())) {
     request = fetch(`${api}choice`, { headers: { authorization: `Bearer ${key}` }, signal });
   }
   return request?.then((answer) => (answer.ok ? answer.json() : undefined)).catch(() => undefined);

@@ -4,7 +4,9 @@ use std::{fmt::Write as _, sync::LazyLock};
 
 use assent_consent::{
     Categories,
+    decision::{Terms, decide},
     notice::{Notice, NoticeHash},
+    signals::google,
     site::{ConfigError, ItemKind, Rule, SiteConfig},
 };
 use assent_store::{OrganisationId, Revision};
@@ -27,6 +29,7 @@ struct Settings<'a> {
     d: u8,
     q: u8,
     e: u16,
+    i: u32,
     c: String,
     t: String,
     b: String,
@@ -50,6 +53,7 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
         d: Categories::granted(defaults.bits()).bits(),
         q: u8::from(rule.honours_gpc),
         e: rule.expiry_days,
+        i: first_visit(rule),
         c: config.erase_list(&[ItemKind::Cookie]),
         t: config.erase_list(&[ItemKind::LocalStorage, ItemKind::SessionStorage]),
         b: config.host_list(),
@@ -58,7 +62,11 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
         y: &notice.banner_css,
         p: &notice.texts.privacy_settings,
     };
-    let mut out = String::from("(()=>{var ASSENT=");
+    // The cookies are read here, outside of every function: Chromium looks at the stack of who reads them, and for
+    // that parses each function on it once more.
+    let mut out = String::from("((ASSENT,COOKIES)=>{");
+    out.push_str(asset_text("host.js").trim_end());
+    out.push_str("})(");
     match serde_json::to_string(&settings) {
         Ok(json) => out.push_str(&end_tags_escaped(&json)),
         // Not reached: strings and numbers always serialise. A loader that does not parse holds everything.
@@ -67,10 +75,25 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
     if out.ends_with('}') {
         out.pop();
     }
-    let _ = write!(out, ",g:{}}};", *GATE);
-    out.push_str(asset_text("host.js").trim_end());
-    out.push_str("})()");
+    let _ = write!(out, ",g:{}}},document.cookie)", *GATE);
     out
+}
+
+/// What the gate says of a visitor without a cookie, if that is nothing but the necessary: its answer, and from
+/// bit 6 the granted types of Google's Consent Mode. 0 where signals or defaults can grant something.
+fn first_visit(rule: &Rule) -> u32 {
+    let terms = Terms {
+        model: rule.model,
+        on_by_default: rule.on_by_default.iter().copied().collect(),
+        honours_gpc: rule.honours_gpc,
+        expiry_s: 0,
+        valid_from_revision: 0,
+    };
+    let first = decide(&terms, false, None, 0);
+    if first.granted != Categories::NECESSARY || !first.ask {
+        return 0;
+    }
+    u32::from(first.bits()) | u32::from(google(first.granted)) << 6
 }
 
 /// The loader that a configuration would have as its first revision, under its first rule.

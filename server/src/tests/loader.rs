@@ -4,10 +4,10 @@ use super::{SHOP, TestApp, shop};
 use crate::embedded::ASSETS_HASH;
 
 fn settings(loader: &str) -> serde_json::Value {
-    let json = loader.strip_prefix("(()=>{var ASSENT=").unwrap();
+    let (_, json) = loader.rsplit_once("})({").unwrap();
     // The gate is an expression, not JSON: what stands before it is.
     let (json, _) = json.split_once(",g:").unwrap();
-    serde_json::from_str(&format!("{json}}}")).unwrap()
+    serde_json::from_str(&format!("{{{json}}}")).unwrap()
 }
 
 #[tokio::test]
