@@ -27,7 +27,9 @@ impl NoticeHash {
 
 impl std::fmt::Display for NoticeHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        let mut digits = [0; 64];
+        hex::encode_to_slice(self.0, &mut digits).map_err(|_| std::fmt::Error)?;
+        f.write_str(str::from_utf8(&digits).map_err(|_| std::fmt::Error)?)
     }
 }
 

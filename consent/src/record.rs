@@ -110,7 +110,9 @@ impl std::fmt::Debug for Subject {
 
 impl Serialize for Subject {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex::encode(self.0))
+        let mut digits = [0; 32];
+        hex::encode_to_slice(self.0, &mut digits).map_err(serde::ser::Error::custom)?;
+        serializer.serialize_str(str::from_utf8(&digits).map_err(serde::ser::Error::custom)?)
     }
 }
 

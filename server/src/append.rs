@@ -38,13 +38,17 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// Appends a record; returns once it is durable.
-    pub(crate) async fn append(&self, record: NewRecord) -> Result<Appended, NotStored> {
+    /// Puts a record in the queue. What is returned answers once the record is durable; the record is appended
+    /// whether or not anybody waits for that.
+    pub(crate) fn append(
+        &self,
+        record: NewRecord,
+    ) -> Result<impl Future<Output = Result<Appended, NotStored>> + use<>, NotStored> {
         let (answer, committed) = oneshot::channel();
         self.sender
             .try_send(Work::Record(record, answer))
             .map_err(|_| NotStored::Busy)?;
-        committed.await.unwrap_or(Err(NotStored::Failed))
+        Ok(async { committed.await.unwrap_or(Err(NotStored::Failed)) })
     }
 
     /// Adds to a count with the next commit, without waiting for it.

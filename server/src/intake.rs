@@ -83,11 +83,14 @@ pub(crate) async fn accept(
         record: record.clone(),
         counts,
     };
-    let stored = match app.queue.append(new).await? {
+    let committed = app.queue.append(new)?;
+    // Signed while the disk works; nobody gets the receipt before the commit.
+    let receipt = app.signer.sign(&record);
+    let stored = match committed.await? {
         Appended::New => {
             return Ok(Accepted {
                 id: record.id,
-                receipt: app.signer.sign(&record),
+                receipt,
                 is_new: true,
             });
         }

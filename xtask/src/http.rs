@@ -82,11 +82,46 @@ impl Connection {
     }
 }
 
+/// Status and length of the answer that `bytes` begin with, `None` while it is not whole.
+///
+/// # Errors
+/// Not an answer, or one of unannounced length.
+pub(crate) fn whole(bytes: &[u8]) -> Result<Option<(u16, usize)>> {
+    let Some(head_len) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return Ok(None);
+    };
+    let head = str::from_utf8(&bytes[..head_len])?;
+    let mut lines = head.split("\r\n");
+    let status = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1)?.parse().ok())
+        .ok_or("no HTTP answer")?;
+    let body_len: usize = lines
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .ok_or("an answer of unannounced length")?
+        .1
+        .trim()
+        .parse()?;
+    let len = head_len + 4 + body_len;
+    Ok((bytes.len() >= len).then_some((status, len)))
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
 
     use super::*;
+
+    #[test]
+    fn an_answer_is_whole_with_its_last_byte() {
+        let bytes = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nab";
+        for len in 0..bytes.len() {
+            assert_eq!(whole(&bytes[..len]).unwrap(), None);
+        }
+        assert_eq!(whole(bytes).unwrap(), Some((201, bytes.len())));
+        assert!(whole(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+    }
 
     #[test]
     fn reads_one_answer_after_the_other() {

@@ -166,6 +166,8 @@ fn end_tags_escaped(literal: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use assent_consent::{Category, decision::Model};
+
     use super::*;
 
     /// Reads a literal as a JavaScript engine does.
@@ -207,6 +209,21 @@ mod tests {
         }
         let wasm = asset("gate.wasm").unwrap().bytes;
         assert_eq!(read(&literal(wasm)), wasm);
+    }
+
+    #[test]
+    fn a_first_visit_is_known_only_where_nothing_optional_is_granted() {
+        let mut rule = crate::demo::config_at("http://localhost").unwrap().rules[0].clone();
+        rule.model = Model::OptIn;
+        let security_alone = 0b100_0000 << 6;
+        let asked_and_necessary = 0b1_0001;
+        assert_eq!(first_visit(&rule), security_alone | asked_and_necessary);
+        rule.model = Model::OptOut;
+        rule.on_by_default = vec![Category::Functional];
+        assert_eq!(first_visit(&rule), 0);
+        rule.model = Model::None;
+        rule.on_by_default = Vec::new();
+        assert_eq!(first_visit(&rule), 0, "nobody is asked");
     }
 
     #[test]

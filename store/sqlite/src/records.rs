@@ -151,13 +151,62 @@ pub(crate) async fn append(
     Ok(answers)
 }
 
+/// What [`insert`] reads of a record, as an array: names would have to be looked for, once for each column.
+#[derive(serde::Serialize)]
+struct Row<'a>(
+    &'a str,
+    NoticeHash,
+    &'a str,
+    &'a str,
+    u32,
+    Uuid,
+    u8,
+    Subject,
+    Method,
+    bool,
+    bool,
+    bool,
+    bool,
+    bool,
+    Option<Uuid>,
+    i64,
+    i64,
+    i64,
+);
+
+impl<'a> From<&'a ConsentRecord> for Row<'a> {
+    fn from(record: &'a ConsentRecord) -> Self {
+        Self(
+            &record.site,
+            record.notice,
+            &record.rule,
+            &record.language,
+            record.revision,
+            record.id,
+            record.version,
+            record.subject,
+            record.method,
+            record.choice.performance,
+            record.choice.functional,
+            record.choice.targeting,
+            record.asked,
+            record.gpc,
+            record.previous,
+            record.decided_at_ms,
+            record.received_at_ms,
+            record.expires_at_ms,
+        )
+    }
+}
+
 /// Inserts the records whose ids are free and whose notice was published as they say; returns how many those
 /// were. It does not return which: handing rows from SQLite's thread to ours costs more than inserting them.
 async fn insert(work: &mut SqliteConnection, records: &[&ConsentRecord]) -> Result<usize> {
     if records.is_empty() {
         return Ok(0);
     }
-    let records = json(&records)?;
+    let rows: Vec<_> = records.iter().copied().map(Row::from).collect();
+    let rows = json(&rows)?;
     let inserted = sqlx::query!(
         "insert into record (
             site_number, id, version, subject, revision, notice_number, method,
@@ -166,35 +215,35 @@ async fn insert(work: &mut SqliteConnection, records: &[&ConsentRecord]) -> Resu
         )
         select
             site.number,
-            unhex(new.value ->> 'id', '-'),
-            new.value ->> 'version',
-            unhex(new.value ->> 'subject'),
+            unhex(new.value ->> 5, '-'),
+            new.value ->> 6,
+            unhex(new.value ->> 7),
             revision_notice.revision,
             notice.number,
-            new.value ->> 'method',
-            new.value ->> '$.choice.performance',
-            new.value ->> '$.choice.functional',
-            new.value ->> '$.choice.targeting',
-            new.value ->> 'asked',
-            new.value ->> 'gpc',
-            unhex(new.value ->> 'previous', '-'),
-            new.value ->> 'decided_at_ms',
-            new.value ->> 'received_at_ms',
-            new.value ->> 'expires_at_ms'
+            new.value ->> 8,
+            new.value ->> 9,
+            new.value ->> 10,
+            new.value ->> 11,
+            new.value ->> 12,
+            new.value ->> 13,
+            unhex(new.value ->> 14, '-'),
+            new.value ->> 15,
+            new.value ->> 16,
+            new.value ->> 17
         from jsonb_each(?) as new
-        cross join site on site.id = new.value ->> 'site'
+        cross join site on site.id = new.value ->> 0
         cross join notice
             on notice.site_number = site.number
-            and notice.hash = unhex(new.value ->> 'notice')
-            and notice.rule = new.value ->> 'rule'
-            and notice.language = new.value ->> 'language'
+            and notice.hash = unhex(new.value ->> 1)
+            and notice.rule = new.value ->> 2
+            and notice.language = new.value ->> 3
         cross join revision_notice
             on revision_notice.site_number = site.number
-            and revision_notice.revision = new.value ->> 'revision'
+            and revision_notice.revision = new.value ->> 4
             and revision_notice.notice_number = notice.number
         where true
         on conflict (site_number, id) do nothing",
-        records,
+        rows,
     )
     .execute(work)
     .await

@@ -1,6 +1,6 @@
 //! The loader beside other banners, measured in Chromium by end2end/bench/loader.mjs.
 
-use crate::{Result, build, chromium, node, process};
+use crate::{Result, chromium, node, process};
 
 /// Builds the release server, installs the peers from npm, and measures.
 ///
@@ -8,7 +8,7 @@ use crate::{Result, build, chromium, node, process};
 /// The build's, or the measurement's.
 pub(crate) fn run() -> Result {
     let chromium = chromium::find_or_install()?;
-    let binary = build::release()?;
+    let binary = super::binary()?;
     node::install("test packages", "end2end")?;
     process::loud(
         process::command("node")

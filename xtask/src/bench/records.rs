@@ -1,15 +1,26 @@
 //! Durable consent records per second: 64 connections, each sending its next record when the last one is
 //! acknowledged. Afterwards every acknowledged record is read back.
+//!
+//! One thread drives all connections, so that the generator takes as little as it can of the cores that it shares
+//! with the server.
 
 use std::{
+    io::{ErrorKind, Read as _, Write as _},
     net::SocketAddr,
     time::{Duration, Instant, SystemTime},
 };
 
-use crate::{Result, build, http::Connection, server::Server};
+use mio::{Events, Interest, Poll, Token, net::TcpStream};
+
+use crate::{
+    Result,
+    http::{self, Connection},
+    server::Server,
+};
 
 const CONNECTIONS: usize = 64;
 const DURATION: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(30);
 // Bounds memory and disk, whatever the machine.
 const RECORDS_PER_CONNECTION_MAX: usize = 20_000;
 
@@ -19,15 +30,18 @@ struct Notice {
     hash: String,
 }
 
-/// What one connection did.
-#[derive(Default)]
-struct Tally {
+/// What one connection does.
+struct Client {
+    stream: TcpStream,
+    /// What has come of the present answer.
+    answer: Vec<u8>,
+    sent_at: Instant,
+    /// The record that is under way: its id and subject key.
+    sent: (String, String),
     /// Time from sending to acknowledgement, in microseconds.
     latencies_us: Vec<u32>,
     /// Id and subject key of each acknowledged record.
     acknowledged: Vec<(String, String)>,
-    /// First answer other than 201, if any.
-    refused: Option<String>,
 }
 
 /// Builds the release server, loads it, and prints the figures.
@@ -36,25 +50,21 @@ struct Tally {
 /// The build's, a refused record, or an acknowledged record that is not there afterwards.
 #[expect(clippy::disallowed_methods, reason = "measures the server from outside")]
 pub(crate) fn run() -> Result {
-    let server = Server::start(&build::release()?)?;
+    let server = Server::start(&super::binary()?)?;
     let notice = notice(server.address)?;
     let now_ms = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)?
         .as_millis();
 
     let start = Instant::now();
-    let tallies = each_connection(|number| submit(server.address, number, &notice, now_ms, start))?;
+    let clients = load(server.address, &notice, now_ms)?;
     let seconds = start.elapsed().as_secs_f64();
-    if let Some(refused) = tallies.iter().find_map(|tally| tally.refused.as_ref()) {
-        return Err(format!("a record was refused: {refused}").into());
-    }
-
-    let stored: usize = each_connection(|number| read_back(server.address, &tallies[number].acknowledged))?
+    let stored: usize = each_connection(|number| read_back(server.address, &clients[number].acknowledged))?
         .iter()
         .sum();
-    let mut latencies_us: Vec<u32> = tallies
+    let mut latencies_us: Vec<u32> = clients
         .iter()
-        .flat_map(|tally| &tally.latencies_us)
+        .flat_map(|client| &client.latencies_us)
         .copied()
         .collect();
     latencies_us.sort_unstable();
@@ -102,39 +112,98 @@ fn notice(address: SocketAddr) -> Result<Notice> {
     }
 }
 
+/// Keeps every connection busy until the time is over, then waits for the last answers.
 #[expect(clippy::disallowed_methods, reason = "measures the server from outside")]
-fn submit(
-    address: SocketAddr,
-    connection_number: usize,
-    notice: &Notice,
-    now_ms: u128,
-    start: Instant,
-) -> Result<Tally> {
-    let mut connection = Connection::open(address)?;
-    let mut tally = Tally::default();
-    for number in 0..RECORDS_PER_CONNECTION_MAX {
-        if start.elapsed() > DURATION {
-            break;
-        }
-        let (id, key) = identifiers(now_ms, connection_number, number);
-        let request = request(address, &id, &key, notice, now_ms, number);
-        let sent = Instant::now();
-        let answer = connection.send(request.as_bytes())?;
-        let latency = sent.elapsed();
-        if answer.status != 201 {
-            tally.refused = Some(format!(
-                "{} {}",
-                answer.status,
-                String::from_utf8_lossy(&answer.body)
-            ));
-            break;
-        }
-        tally
-            .latencies_us
-            .push(u32::try_from(latency.as_micros()).unwrap_or(u32::MAX));
-        tally.acknowledged.push((id, key));
+fn load(address: SocketAddr, notice: &Notice, now_ms: u128) -> Result<Vec<Client>> {
+    let mut poll = Poll::new()?;
+    let mut events = Events::with_capacity(CONNECTIONS);
+    let mut clients = Vec::with_capacity(CONNECTIONS);
+    for number in 0..CONNECTIONS {
+        let stream = std::net::TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        let mut stream = TcpStream::from_std(stream);
+        poll.registry()
+            .register(&mut stream, Token(number), Interest::READABLE)?;
+        clients.push(Client {
+            stream,
+            answer: Vec::new(),
+            sent_at: Instant::now(),
+            sent: Default::default(),
+            latencies_us: Vec::new(),
+            acknowledged: Vec::new(),
+        });
     }
-    Ok(tally)
+    let start = Instant::now();
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.submit(address, number, notice, now_ms)?;
+    }
+    let mut busy = CONNECTIONS;
+    while busy > 0 {
+        poll.poll(&mut events, Some(PATIENCE))?;
+        if events.is_empty() {
+            return Err("the server answers no more".into());
+        }
+        for event in &events {
+            let Token(number) = event.token();
+            let client = &mut clients[number];
+            if !client.receive()? {
+                continue;
+            }
+            if start.elapsed() < DURATION && client.acknowledged.len() < RECORDS_PER_CONNECTION_MAX {
+                client.submit(address, number, notice, now_ms)?;
+            } else {
+                busy -= 1;
+            }
+        }
+    }
+    Ok(clients)
+}
+
+impl Client {
+    /// Sends the next record.
+    #[expect(clippy::disallowed_methods, reason = "measures the server from outside")]
+    fn submit(
+        &mut self,
+        address: SocketAddr,
+        connection_number: usize,
+        notice: &Notice,
+        now_ms: u128,
+    ) -> Result {
+        let number = self.acknowledged.len();
+        self.sent = identifiers(now_ms, connection_number, number);
+        let request = request(address, &self.sent.0, &self.sent.1, notice, now_ms, number);
+        self.sent_at = Instant::now();
+        // One request is far smaller than a socket's buffer, which is empty here.
+        self.stream.write_all(request.as_bytes())?;
+        Ok(())
+    }
+
+    /// Reads what has come; true when that completes the acknowledgement.
+    fn receive(&mut self) -> Result<bool> {
+        let mut bytes = [0; 4096];
+        loop {
+            match self.stream.read(&mut bytes) {
+                Ok(0) => return Err("the server has closed a connection".into()),
+                Ok(len) => self.answer.extend_from_slice(&bytes[..len]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let Some((status, _)) = http::whole(&self.answer)? else {
+            return Ok(false);
+        };
+        if status != 201 {
+            let answer = String::from_utf8_lossy(&self.answer);
+            return Err(format!("a record was refused: {answer}").into());
+        }
+        self.answer.clear();
+        let latency = self.sent_at.elapsed();
+        self.latencies_us
+            .push(u32::try_from(latency.as_micros()).unwrap_or(u32::MAX));
+        self.acknowledged.push(std::mem::take(&mut self.sent));
+        Ok(true)
+    }
 }
 
 /// A record id of version 7 and a subject key, both unique within the run and spread like random ones.
