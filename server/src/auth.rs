@@ -6,14 +6,15 @@ use argon2::{
     Argon2,
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
-use assent_store::{Grant, Session, StoreError};
+use assent_store::{Grant, Session, Store, StoreError};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
     app::App,
-    random::{self, NoRandomness},
+    clock::Clock,
+    random::{self, NoRandomness, Random},
 };
 
 /// How long a session lasts.
@@ -127,19 +128,24 @@ pub(crate) async fn begin_session(app: &App, owner: Uuid) -> Result<String, NotI
 }
 
 /// Makes a one-time token that signs an owner in.
-pub(crate) async fn sign_in_token(app: &App, owner: Uuid) -> Result<String, NotIssued> {
-    one_time_token(app, |_| Grant::SignIn(owner), LINK_MS).await
+pub(crate) async fn sign_in_token(
+    store: &dyn Store,
+    random: &dyn Random,
+    clock: &dyn Clock,
+    owner: Uuid,
+) -> Result<String, NotIssued> {
+    one_time_token(store, random, |_| Grant::SignIn(owner), clock.now_ms() + LINK_MS).await
 }
 
-/// Makes a one-time token for what `grant` makes of it, which works for `valid_ms` milliseconds.
+/// Makes a one-time token for what `grant` makes of it.
 pub(crate) async fn one_time_token(
-    app: &App,
+    store: &dyn Store,
+    random: &dyn Random,
     grant: impl FnOnce(&str) -> Grant,
-    valid_ms: i64,
+    expires_at_ms: i64,
 ) -> Result<String, NotIssued> {
-    let token = random::token(app.random.as_ref())?;
-    let expires_at_ms = app.clock.now_ms() + valid_ms;
-    app.store
+    let token = random::token(random)?;
+    store
         .put_token(hash(&token), &grant(&token), expires_at_ms)
         .await?;
     Ok(token)

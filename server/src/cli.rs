@@ -39,6 +39,11 @@ enum Command {
         #[command(flatten)]
         options: Options,
     },
+    /// Print a new one-time link with which the owner signs in and sets a password.
+    SignIn {
+        #[command(flatten)]
+        options: Options,
+    },
     /// Print what to paste into a site's pages, with the inline stub and its CSP hash.
     Embed {
         /// Id of the site.
@@ -154,6 +159,7 @@ fn execute(command: Command) -> Result<(), Failure> {
                 site.id, revision.number
             ))
         }
+        Command::SignIn { options } => print(&format!("{}\n", serve::sign_in_link(&options.config()?)?)),
         Command::Embed { site, options } => {
             let config = options.config()?;
             print(&embed::forms(&config.server.origin(config.server.listen), &site))

@@ -19,6 +19,7 @@ mod http;
 mod intake;
 mod keys;
 mod limits;
+mod listen;
 mod negotiate;
 mod publish;
 mod random;

@@ -12,7 +12,7 @@ use std::{
 use assent_consent::site::SiteConfig;
 use assent_store::{OrganisationId, Owner, Revision, Store};
 use assent_store_sqlite::SqliteStore;
-use axum::{http::HeaderName, serve::ListenerExt as _};
+use axum::http::HeaderName;
 use tokio::{net::TcpListener, signal::unix, sync::watch, time::MissedTickBehavior};
 use uuid::Uuid;
 
@@ -25,6 +25,7 @@ use crate::{
     embed::script_tag,
     keys,
     limits::Limits,
+    listen,
     publish::{PublishError, Published},
     random::SystemRandom,
 };
@@ -112,6 +113,24 @@ pub(crate) fn publish(config: &Config, site: &SiteConfig) -> Result<Revision, Fa
     })
 }
 
+/// Makes a one-time link with which the owner signs in and sets a password: the first, or a new one.
+pub(crate) fn sign_in_link(config: &Config) -> Result<String, Failure> {
+    runtime()?.block_on(async {
+        let store = open(config).await?;
+        let owner = store.ensure_owner(ORGANISATION, OWNER, OWNER_EMAIL).await?;
+        let link = link(&store, owner.id, &config.server.origin(config.server.listen)).await?;
+        store.close().await;
+        Ok(link)
+    })
+}
+
+async fn link(store: &dyn Store, owner: Uuid, origin: &str) -> Result<String, Failure> {
+    let token = auth::sign_in_token(store, &SystemRandom, &SystemClock, owner)
+        .await
+        .map_err(|error| Failure::Other(with_causes(&error)))?;
+    Ok(format!("{origin}/console/link?t={token}"))
+}
+
 /// Checks a configuration and stores it as a revision.
 async fn put(store: &dyn Store, site: &SiteConfig) -> Result<Revision, Failure> {
     site.check()?;
@@ -175,7 +194,10 @@ async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
 
     let (stop, stopped) = watch::channel(false);
     let jobs = tokio::spawn(jobs(Arc::clone(&app), stopped.clone()));
-    let served = tokio::spawn(accept(listener, Arc::clone(&app), stopped));
+    let mut ending = stopped;
+    let served = tokio::spawn(listen::serve(listener, router(Arc::clone(&app)), async move {
+        ended(&mut ending).await;
+    }));
     told_to_end().await?;
     println!("Ending …");
     let _ = stop.send(true);
@@ -186,22 +208,6 @@ async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
     appender.finish().await;
     store.close().await;
     Ok(())
-}
-
-async fn accept(listener: TcpListener, app: AppState, mut stopped: watch::Receiver<bool>) {
-    // Answers are small; waiting to fill packets would only delay them.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "nodelay");
-        }
-    });
-    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service)
-        .with_graceful_shutdown(async move { ended(&mut stopped).await })
-        .await;
-    if let Err(error) = served {
-        tracing::error!(%error, "serving ended");
-    }
 }
 
 /// What is done from time to time.
@@ -256,10 +262,8 @@ async fn greet(app: &App, owner: &Owner, listen: SocketAddr) -> Result<(), Failu
     }
     let _ = writeln!(text, "Console            {origin}/console");
     if owner.password_hash.is_none() {
-        let token = auth::sign_in_token(app, owner.id)
-            .await
-            .map_err(|error| Failure::Other(with_causes(&error)))?;
-        let _ = writeln!(text, "One-time sign-in   {origin}/console/link?t={token}");
+        let link = link(app.store.as_ref(), owner.id, origin).await?;
+        let _ = writeln!(text, "One-time sign-in   {link}");
     }
     for site in &sites {
         let _ = writeln!(

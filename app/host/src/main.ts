@@ -171,7 +171,12 @@ function surface(): void {
     ask();
     // After the page has loaded, so that what the next click needs competes with nothing.
     const later = () =>
-      setTimeout(() => (gate.runs() ? prefetch() : gate.translate().catch(() => {})), 500);
+      setTimeout(() => {
+        if (gate.runs()) prefetch();
+        else gate.translate().catch(() => {});
+        // Records of a choice whose cookie has gone since.
+        send();
+      }, 500);
     if (document.readyState == 'complete') later();
     else addEventListener('load', later);
   } else if (document.readyState != 'loading') {

@@ -140,12 +140,14 @@ export async function center(key: string): Promise<void> {
   let query = `?lang=${loader.l}`;
   if (key) {
     leave();
+    let token = '';
     try {
       const answer = await fetch(`${api}handover`, { method: 'POST', body: JSON.stringify({ key }) });
-      if (answer.ok) query += `&t=${(await answer.json()).token}`;
+      if (answer.ok) ({ token } = await answer.json());
     } catch {
-      // The center works without a subject, too.
+      // The center says that it could not take the choice over.
     }
+    query += `&t=${token}`;
   }
   const link = document.createElement('a');
   link.href = `${server}/c/${loader.s}${query}`;

@@ -13,9 +13,8 @@ use serde::Deserialize;
 
 use super::{
     address::{self, Client},
-    body, origin,
+    body, called,
     problem::Problem,
-    site,
 };
 use crate::{app::AppState, intake};
 
@@ -46,12 +45,7 @@ async fn event(
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Problem> {
-    let site = site(&app, &id)?;
-    origin::of_site(&site, &headers)?;
-    app.limits
-        .events
-        .check(client.address, site.id())
-        .map_err(Problem::too_many)?;
+    let site = called(&app, &app.limits.events, client, &id, &headers)?;
     let event: Event = body::json(&headers, body).await?;
     let shown = site
         .shown(app.store.as_ref(), event.revision, event.notice)

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use super::{
     address::Client,
-    body, origin,
+    body, called,
     problem::Problem,
     records::{json, subject},
     site,
@@ -65,12 +65,7 @@ async fn hand_over(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let site = site(&app, &id)?;
-    origin::of_site(&site, &headers)?;
-    app.limits
-        .handovers
-        .check(client.address, site.id())
-        .map_err(Problem::too_many)?;
+    let site = called(&app, &app.limits.handovers, client, &id, &headers)?;
     let HandOver { key } = body::json(&headers, body).await?;
     if Subject::of_key(&key).is_none() {
         return Err(Problem::field(
@@ -89,7 +84,8 @@ pub(crate) async fn grant_subject(app: &App, site: &str, key: &str) -> Result<St
         site: site.to_owned(),
         key: sealed(key, token),
     };
-    Ok(auth::one_time_token(app, grant, TOKEN_MS).await?)
+    let expires_at_ms = app.clock.now_ms() + TOKEN_MS;
+    Ok(auth::one_time_token(app.store.as_ref(), app.random.as_ref(), grant, expires_at_ms).await?)
 }
 
 /// A subject key under a pad that only the token gives, and the other way round: the store, which has but the
@@ -141,12 +137,7 @@ async fn redeem(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let site = site(&app, &id)?;
-    origin::of_site(&site, &headers)?;
-    app.limits
-        .handovers
-        .check(client.address, site.id())
-        .map_err(Problem::too_many)?;
+    let site = called(&app, &app.limits.handovers, client, &id, &headers)?;
     let Redeem { token } = body::json(&headers, body).await?;
     let gone = || {
         Problem::field(

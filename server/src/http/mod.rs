@@ -29,8 +29,10 @@ use axum::{
 
 use crate::{
     app::{App, AppState},
+    limits::Limit,
     publish::Site,
 };
+use address::Client;
 use problem::Problem;
 
 /// The endpoints that scripts on a site's pages call, open to that site's origins only.
@@ -50,6 +52,22 @@ pub(crate) fn site(app: &App, id: &str) -> Result<Arc<Site>, Problem> {
     app.published
         .site(id)
         .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "There is no site with this id."))
+}
+
+/// The site that one of its own pages calls, if the caller has not done so too often.
+pub(crate) fn called(
+    app: &App,
+    limit: &Limit,
+    client: Client,
+    id: &str,
+    headers: &HeaderMap,
+) -> Result<Arc<Site>, Problem> {
+    let site = site(app, id)?;
+    origin::of_site(&site, headers)?;
+    limit
+        .check(client.address, site.id())
+        .map_err(Problem::too_many)?;
+    Ok(site)
 }
 
 /// A header's value as text; `None` where it is missing or not plain text.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     address::{self, Client},
-    body, origin,
+    body, called,
     problem::Problem,
     site, text,
 };
@@ -40,12 +40,7 @@ async fn submit(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let site = site(&app, &id)?;
-    origin::of_site(&site, &headers)?;
-    app.limits
-        .records
-        .check(client.address, site.id())
-        .map_err(Problem::too_many)?;
+    let site = called(&app, &app.limits.records, client, &id, &headers)?;
     let submission: Submission = body::json(&headers, body).await?;
     let accepted = intake::accept(&app, &site, &submission, address::device(&headers)).await?;
     let status = if accepted.is_new {

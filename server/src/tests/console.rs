@@ -2,7 +2,7 @@ use assent_store::{OrganisationId, Owner};
 use uuid::Uuid;
 
 use super::{Answer, NOW_MS, ORGANISATION, TestApp, shop};
-use crate::{auth, config::LimitConfig, limits::Limits};
+use crate::{app::App, auth, config::LimitConfig, limits::Limits};
 
 const PASSWORD: &str = "correct+horse+battery";
 
@@ -23,18 +23,46 @@ async fn sign_in(app: &TestApp, email: &str, password: &str) -> Answer {
     app.post("/console/sign-in").form(&body).await
 }
 
+/// The token of a fresh one-time link.
+async fn link_token(app: &TestApp, owner: &Owner) -> String {
+    let App {
+        store, random, clock, ..
+    } = app.app.as_ref();
+    auth::sign_in_token(store.as_ref(), random.as_ref(), clock.as_ref(), owner.id)
+        .await
+        .unwrap()
+}
+
 /// The owner, signed in by the link; returns the cookie.
 async fn signed_in(app: &TestApp) -> String {
     let owner = owner(app).await;
-    let token = auth::sign_in_token(&app.app, owner.id).await.unwrap();
+    let token = link_token(app, &owner).await;
     set_password(app, &token, PASSWORD, PASSWORD).await.cookie()
+}
+
+#[tokio::test]
+async fn a_new_link_replaces_a_forgotten_password() {
+    let app = TestApp::new().await;
+    signed_in(&app).await;
+    let token = link_token(&app, &owner(&app).await).await;
+    assert_eq!(
+        set_password(&app, &token, "another+password", "another+password")
+            .await
+            .status,
+        303
+    );
+    assert_eq!(sign_in(&app, "owner@localhost", PASSWORD).await.status, 401);
+    assert_eq!(
+        sign_in(&app, "owner@localhost", "another+password").await.status,
+        303
+    );
 }
 
 #[tokio::test]
 async fn a_link_leads_to_a_password_and_works_once() {
     let app = TestApp::new().await;
     let owner = owner(&app).await;
-    let token = auth::sign_in_token(&app.app, owner.id).await.unwrap();
+    let token = link_token(&app, &owner).await;
     let link = format!("/console/link?t={token}");
     for _ in 0..2 {
         let page = app.get(&link).empty().await;

@@ -7,7 +7,7 @@ use crate::{Result, chromium, node, process};
 /// # Errors
 /// The build's, or the measurement's.
 pub(crate) fn run() -> Result {
-    let chromium = chromium::find_or_install()?;
+    let chromium = chromium::for_measuring()?;
     let binary = super::binary()?;
     node::install("test packages", "end2end")?;
     process::loud(
