@@ -1,5 +1,6 @@
 // Writes docs/images/{banner,dialog,center,console}-{desktop,phone}-{light,dark}.png from the demo site, for
 // the README. Run it when the look has changed: `node end2end/screenshots.mjs`.
+import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -17,6 +18,9 @@ const VISITS = [
   ['reject', 11],
   ['mixed', 7],
 ];
+
+/** How busy the days before today were, nearest first, beside today. */
+const DAYS = [1.1, 0.9, 1.3, 0.6, 0.5, 1, 1.2, 1.1, 1.4, 0.8, 0.4, 0.5, 0.9];
 
 const server = await Server.prepare({ host: '127.0.0.1', options: ['--demo', '--records-per-minute', '0'] });
 let browser;
@@ -40,7 +44,6 @@ async function visitors() {
   for (const [what, count] of VISITS) {
     for (let at = 0; at < count; at++) {
       const page = await visit({ viewport: at % 2 ? SIZES.phone : SIZES.desktop });
-      await page.waitForTimeout(100);
       if (what === 'mixed') {
         await control(page, 'settings').click();
         await dialog(page).getByRole('switch', { name: at % 3 ? /performance/i : /functional/i }).check();
@@ -49,9 +52,23 @@ async function visitors() {
         await control(page, what).click();
       }
       if (what !== 'ignore') await page.waitForFunction(() => localStorage.getItem('assent-demo-outbox') === '[]');
+      // As visitors leave: what the page still has to send goes out.
+      await page.goto('about:blank');
+      await page.waitForTimeout(200);
       await page.context().close();
     }
   }
+}
+
+/** Gives today's counts a past, so that the picture shows the chart of an ordinary fortnight. Needs sqlite3. */
+function past() {
+  const statements = DAYS.map(
+    (share, at) => `insert into rollup
+      select site_number, hour - ${24 * (at + 1)}, revision, rule, language, device, measure,
+        max(1, cast(total * ${share} * iif(measure = 'shown', ${1 + (at % 3) / 10}, 1) as integer))
+      from rollup where hour >= ${Math.floor(Date.now() / 86_400_000) * 24}`,
+  );
+  execFileSync('sqlite3', [join(server.data, 'assent.db'), statements.join(';')]);
 }
 
 /** Signs in to the console and returns the context's cookies. */
@@ -72,6 +89,7 @@ try {
   await server.start();
   browser = await launch();
   await visitors();
+  past();
   const storageState = await signIn();
   for (const [size, viewport] of Object.entries(SIZES)) {
     for (const colorScheme of SCHEMES) {

@@ -4,7 +4,7 @@ import * as gate from './gate';
 import { signal } from './google';
 import { cookies, element, loader } from './loader';
 import { post, receipt, send, uuid, random } from './outbox';
-import { ask, asks, center, hold, holds, news, open, prefetch, preload, settle, type Known } from './surface';
+import { ask, asks, center, count, hold, holds, news, open, prefetch, preload, settle, type Known } from './surface';
 import { apply, watch } from './tags';
 
 const OPTIONAL = ['performance', 'functional', 'targeting'] as const;
@@ -104,6 +104,8 @@ function carryOut(bits: number, method: 'banner' | 'dialog' | 'api'): void {
     previous,
     decided_at_ms: Date.now(),
   });
+  // Nobody may be counted as decided who is not counted as asked.
+  if (asked) count();
 }
 
 /** A choice that another tab, or the center, has made. */

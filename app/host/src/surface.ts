@@ -62,7 +62,7 @@ export function ask(): void {
 }
 
 /** Counts the banner as shown, once. */
-function count(): void {
+export function count(): void {
   if (counted) return;
   counted = true;
   navigator.sendBeacon(
