@@ -82,10 +82,11 @@ pub extern "C" fn choose(bits: u8) -> u32 {
     u32::from(granted().bits())
 }
 
-/// Whether a tag whose `data-category` stands in the buffer may run.
+/// Whether a tag whose `data-category` stands in the buffer may run: 1, or 0 if it has to wait, or 2 if the
+/// attribute names no categories.
 #[unsafe(no_mangle)]
-pub extern "C" fn released(len: usize) -> bool {
-    tag::is_released(text(0, len), granted())
+pub extern "C" fn released(len: usize) -> u32 {
+    tag::is_released(text(0, len), granted()).map_or(2, u32::from)
 }
 
 /// Whether a stored item has to go: the buffer holds the list of declared items, then the item's name.

@@ -84,12 +84,19 @@ export function start(cookie: string): number {
 /** Takes a choice and returns what is granted now. */
 export const choose = (bits: number): number => gate!.choose(bits);
 
+/** Answers of `released`: the tag waits, may run, or its attribute is not one of ours. */
+export const HELD = 0;
+export const FREE = 1;
+export const FOREIGN = 2;
+
+/** Before the first choice: marks that wait in any case, so that the gate need not be brought up for them. */
+const WAITS = /^\s*((performance|functional|targeting)\s*)+$/;
+
 /** Whether a tag with this `data-category` may run. */
-export function released(category: string): boolean {
-  // Before the first choice the gate is brought up only for a tag that it might release.
-  if (!gate && !(category.includes('necessary') && compile())) return false;
-  const len = put(category);
-  return len >= 0 && !!gate!.released(len);
+export function released(category: string): number {
+  if (!gate && WAITS.test(category)) return HELD;
+  const len = compile() ? put(category) : -1;
+  return len < 0 ? HELD : gate!.released(len);
 }
 
 /** Whether the stored item `name` has to go. */

@@ -1,12 +1,15 @@
 /** Holds and releases the marked tags of the page. */
-import { held, released } from './gate';
+import { FOREIGN, FREE, held, released } from './gate';
 import { loader } from './loader';
 
 /** Marked by the owner, or held by the inline stub because of its host. */
-const MARKED = 'script[type="text/plain"],iframe,img'
+const MARKED = 'script[type="text/plain"],iframe,img,source,video,audio,track,object,embed,link,style'
   .split(',')
   .map((tag) => `${tag}[data-category],${tag}[data-assent-host]`)
   .join();
+
+/** Attributes that load or apply something. A tag that waits has them as `data-…`. */
+const LIVE = ['src', 'srcset', 'poster', 'href', 'data'];
 
 /** Scripts that were released and have not run yet; an inline script waits for them, as in a parsed page. */
 let running = 0;
@@ -16,12 +19,12 @@ export function apply(): void {
   let waits = false;
   for (const tag of document.querySelectorAll<HTMLElement>(MARKED)) {
     const { assentHost, category } = tag.dataset;
-    const free = assentHost ? !held(loader.b, assentHost) : released(category!);
+    const answer = assentHost ? +!held(loader.b, assentHost) : released(category!);
     // A script that ran meanwhile may have had this one released by a choice of its own.
     if (!tag.isConnected) continue;
     if (!(tag instanceof HTMLScriptElement)) {
-      embed(tag as HTMLIFrameElement, free);
-    } else if (free) {
+      if (answer != FOREIGN) embed(tag, answer == FREE);
+    } else if (answer == FREE) {
       const src = tag.getAttribute('src') ?? tag.dataset.src;
       const parallel = src && tag.hasAttribute('async');
       const late = tag.dataset.type == 'module' || (src && tag.hasAttribute('defer'));
@@ -56,24 +59,51 @@ function run(held: HTMLScriptElement, src: string | undefined, blocks: boolean):
     script.onerror = settled as OnErrorEventHandler;
     script.src = src;
   }
+  const { write } = document;
+  if (!src && document.readyState != 'loading') {
+    // The parser has gone: written now, the text would take the place of the whole page.
+    document.write = (...texts: string[]) => {
+      script.after(document.createRange().createContextualFragment(texts.join('')));
+    };
+  }
   held.replaceWith(script);
+  if (document.write != write) document.write = write;
 }
 
-function embed(tag: HTMLIFrameElement | HTMLImageElement, free: boolean): void {
-  const { src } = tag.dataset;
-  if (free) {
-    // Whoever can write data attributes must not be able to run a script with them.
-    if (src && /^https?:$/.test(new URL(src, location.href).protocol)) {
-      delete tag.dataset.src;
-      tag.src = src;
-    }
-  } else if (!src && tag.hasAttribute('src')) {
-    // A fresh element, because a frame whose `src` goes keeps its document.
-    const held = tag.cloneNode() as typeof tag;
-    held.dataset.src = tag.getAttribute('src')!;
-    held.removeAttribute('src');
-    tag.replaceWith(held);
+/** Whoever can write data attributes must not be able to run a script with them. */
+function isWeb(address: string): boolean {
+  try {
+    return /^https?:$/.test(new URL(address, document.baseURI).protocol);
+  } catch {
+    return false;
   }
+}
+
+/** Gives an embed what it loads, or takes it away. */
+function embed(tag: HTMLElement, free: boolean): void {
+  const live = LIVE.filter((name) => (free ? tag.dataset[name] : tag.hasAttribute(name)));
+  if (tag instanceof HTMLStyleElement) {
+    // A style sheet of an unknown type does not apply, and what it names is not fetched.
+    const type = free ? '' : 'text/plain';
+    if (tag.type != type) tag.type = type;
+  }
+  if (!live.length) return;
+  // What goes gets a fresh element, because a frame whose `src` goes keeps its document.
+  const next = free ? tag : (tag.cloneNode(true) as HTMLElement);
+  for (const name of live) {
+    const value = tag.dataset[name] ?? tag.getAttribute(name)!;
+    if (!free) {
+      next.dataset[name] = value;
+      next.removeAttribute(name);
+    } else if (name == 'srcset' || isWeb(value)) {
+      delete tag.dataset[name];
+      tag.setAttribute(name, value);
+    }
+  }
+  if (!free) tag.replaceWith(next);
+  // A player that has found no source does not look again by itself.
+  const player = next.closest<HTMLMediaElement>('video,audio');
+  if (player && tag != player) player.load();
 }
 
 /** Applies the gate to tags that the parser or a script adds, and calls `changed` on every change. */
