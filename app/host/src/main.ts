@@ -187,8 +187,10 @@ function surface(): void {
   }
 }
 
-/** Loads the dialog, where it can run, when pointer or focus come to a control that opens it. */
+/** Gets ready what a click will need when pointer or focus come near: the gate for the banner's buttons, the
+    dialog, where it can run, for a control that opens it. */
 function near({ target }: Event): void {
+  if (holds(target as Element)) gate.compile();
   if ((target as Element).closest?.('[data-assent-do=settings],[data-assent=settings]') && gate.runs()) {
     preload().catch(() => {});
   }
