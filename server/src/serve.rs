@@ -115,6 +115,14 @@ pub(crate) fn publish(config: &Config, site: &SiteConfig) -> Result<Revision, Fa
 
 /// Makes a one-time link with which the owner signs in and sets a password: the first, or a new one.
 pub(crate) fn sign_in_link(config: &Config) -> Result<String, Failure> {
+    let database = config.server.data.join(DATABASE);
+    if !database.exists() {
+        let problem = format!(
+            "there is no {}. Name the server's folder with --data.",
+            database.display()
+        );
+        return Err(Failure::Other(problem));
+    }
     runtime()?.block_on(async {
         let store = open(config).await?;
         let owner = store.ensure_owner(ORGANISATION, OWNER, OWNER_EMAIL).await?;

@@ -63,7 +63,7 @@ pub fn sign_in(page: &SignInPage<'_>) -> String {
                 <button class="button">"Sign in"</button>
             </form>
             <p class="hint">
-                "No password yet? The server prints a one-time sign-in link when it starts."
+                "No password, or forgotten? Run assent sign-in on the server: it prints a one-time link."
             </p>
         </main>
     };

@@ -174,8 +174,8 @@ fn link_expired() -> Response {
     message(
         StatusCode::GONE,
         "This link no longer works",
-        "It was used before or is too old. Sign in with your password; without one, restart the server, which \
-         prints a new link.",
+        "It was used before or is too old. Sign in with your password. Without one, `assent sign-in` on the \
+         server prints a new link.",
     )
 }
 
