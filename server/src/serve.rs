@@ -3,7 +3,7 @@
 use std::{
     fmt::Write as _,
     fs,
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     net::SocketAddr,
     sync::Arc,
     time::Duration,
@@ -154,6 +154,7 @@ async fn put(store: &dyn Store, site: &SiteConfig) -> Result<Revision, Failure> 
 pub(crate) fn serve(config: &Config, demo: bool) -> Result<(), Failure> {
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("ASSENT_LOG")
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,assent_server=info")),
