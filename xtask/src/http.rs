@@ -1,17 +1,22 @@
 //! The little HTTP that measuring needs: requests to this machine over a kept connection.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::{SocketAddr, TcpStream},
     time::Duration,
 };
 
 use crate::Result;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long to wait for an answer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One connection; requests follow each other.
-pub(crate) struct Connection(BufReader<TcpStream>);
+pub(crate) struct Connection {
+    stream: TcpStream,
+    /// What has come of the present answer.
+    come: Vec<u8>,
+}
 
 /// An answer.
 pub(crate) struct Answer {
@@ -23,6 +28,39 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
+impl Answer {
+    /// The answer that `bytes` hold, `None` while it is not whole.
+    ///
+    /// # Errors
+    /// Not an answer, or one of unannounced length.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Self>> {
+        let Some(head_len) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+            return Ok(None);
+        };
+        let head = str::from_utf8(&bytes[..head_len])?;
+        let value = |wanted: &str| {
+            head.split("\r\n")
+                .filter_map(|line| line.split_once(':'))
+                .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+                .map(|(_, value)| value.trim())
+        };
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok())
+            .ok_or("no HTTP answer")?;
+        let body_len: usize = value("content-length")
+            .ok_or("an answer of unannounced length")?
+            .parse()?;
+        let body = bytes[head_len + 4..].get(..body_len);
+        Ok(body.map(|body| Self {
+            status,
+            encoding: value("content-encoding").unwrap_or_default().to_ascii_lowercase(),
+            body: body.to_vec(),
+        }))
+    }
+}
+
 impl Connection {
     /// Connects.
     ///
@@ -32,7 +70,10 @@ impl Connection {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self(BufReader::new(stream)))
+        Ok(Self {
+            stream,
+            come: Vec::new(),
+        })
     }
 
     /// Gets a path; `headers` are whole lines, each with its line end.
@@ -47,64 +88,20 @@ impl Connection {
     ///
     /// # Errors
     /// The network's, or an answer that cannot be read: only bodies of announced length are.
-    pub(crate) fn send(&mut self, request: &[u8]) -> Result<Answer> {
-        self.0.get_mut().write_all(request)?;
-        let mut line = String::new();
-        self.0.read_line(&mut line)?;
-        let status = line
-            .split(' ')
-            .nth(1)
-            .and_then(|code| code.parse().ok())
-            .ok_or("no HTTP answer")?;
-        let mut answer = Answer {
-            status,
-            encoding: String::new(),
-            body: Vec::new(),
-        };
-        let mut length = 0;
+    fn send(&mut self, request: &[u8]) -> Result<Answer> {
+        self.come.clear();
+        self.stream.write_all(request)?;
+        let mut bytes = [0; 16_384];
         loop {
-            line.clear();
-            self.0.read_line(&mut line)?;
-            let Some((name, value)) = line.trim_end().split_once(':') else {
-                break;
-            };
-            if name.eq_ignore_ascii_case("content-length") {
-                length = value.trim().parse()?;
-            } else if name.eq_ignore_ascii_case("content-encoding") {
-                answer.encoding = value.trim().to_ascii_lowercase();
-            } else if name.eq_ignore_ascii_case("transfer-encoding") {
-                return Err("an answer of unannounced length".into());
+            match self.stream.read(&mut bytes)? {
+                0 => return Err("the server has closed the connection".into()),
+                len => self.come.extend_from_slice(&bytes[..len]),
+            }
+            if let Some(answer) = Answer::parse(&self.come)? {
+                return Ok(answer);
             }
         }
-        answer.body.resize(length, 0);
-        self.0.read_exact(&mut answer.body)?;
-        Ok(answer)
     }
-}
-
-/// Status and length of the answer that `bytes` begin with, `None` while it is not whole.
-///
-/// # Errors
-/// Not an answer, or one of unannounced length.
-pub(crate) fn whole(bytes: &[u8]) -> Result<Option<(u16, usize)>> {
-    let Some(head_len) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
-        return Ok(None);
-    };
-    let head = str::from_utf8(&bytes[..head_len])?;
-    let mut lines = head.split("\r\n");
-    let status = lines
-        .next()
-        .and_then(|line| line.split(' ').nth(1)?.parse().ok())
-        .ok_or("no HTTP answer")?;
-    let body_len: usize = lines
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .ok_or("an answer of unannounced length")?
-        .1
-        .trim()
-        .parse()?;
-    let len = head_len + 4 + body_len;
-    Ok((bytes.len() >= len).then_some((status, len)))
 }
 
 #[cfg(test)]
@@ -117,10 +114,11 @@ mod tests {
     fn an_answer_is_whole_with_its_last_byte() {
         let bytes = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nab";
         for len in 0..bytes.len() {
-            assert_eq!(whole(&bytes[..len]).unwrap(), None);
+            assert!(Answer::parse(&bytes[..len]).unwrap().is_none());
         }
-        assert_eq!(whole(bytes).unwrap(), Some((201, bytes.len())));
-        assert!(whole(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+        let answer = Answer::parse(bytes).unwrap().unwrap();
+        assert_eq!((answer.status, answer.body.as_slice()), (201, &b"ab"[..]));
+        assert!(Answer::parse(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
     }
 
     #[test]
@@ -129,13 +127,14 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let server = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            stream
-                .write_all(
-                    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Encoding: BR\r\n\r\nabHTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
-                )
-                .unwrap();
-            let mut request = [0; 64];
-            let _ = stream.read(&mut request).unwrap();
+            let answers = [
+                &b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Encoding: BR\r\n\r\nab"[..],
+                b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
+            ];
+            for answer in answers {
+                assert_ne!(stream.read(&mut [0; 256]).unwrap(), 0);
+                stream.write_all(answer).unwrap();
+            }
         });
         let mut connection = Connection::open(address).unwrap();
         let first = connection.get("/", "").unwrap();

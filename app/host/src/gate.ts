@@ -92,7 +92,7 @@ export const FOREIGN = 2;
 /** Before the first choice: marks that wait in any case, so that the gate need not be brought up for them. */
 const WAITS = /^\s*((performance|functional|targeting)\s*)+$/;
 
-/** Whether a tag with this `data-category` may run. */
+/** Whether a tag with this `data-category` may run: HELD, FREE or FOREIGN. */
 export function released(category: string): number {
   if (!gate && WAITS.test(category)) return HELD;
   const len = compile() ? put(category) : -1;

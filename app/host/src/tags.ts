@@ -81,7 +81,13 @@ function isWeb(address: string): boolean {
 
 /** Gives an embed what it loads, or takes it away. */
 function embed(tag: HTMLElement, free: boolean): void {
-  const live = LIVE.filter((name) => (free ? tag.dataset[name] : tag.hasAttribute(name)));
+  const { dataset } = tag;
+  const live = LIVE.filter((name) =>
+    free
+      ? dataset[name] && (name == 'srcset' || isWeb(dataset[name]))
+      : // With both, what is live stands in for what waits.
+        tag.hasAttribute(name) && !dataset[name],
+  );
   if (tag instanceof HTMLStyleElement) {
     // A style sheet of an unknown type does not apply, and what it names is not fetched.
     const type = free ? '' : 'text/plain';
@@ -91,13 +97,12 @@ function embed(tag: HTMLElement, free: boolean): void {
   // What goes gets a fresh element, because a frame whose `src` goes keeps its document.
   const next = free ? tag : (tag.cloneNode(true) as HTMLElement);
   for (const name of live) {
-    const value = tag.dataset[name] ?? tag.getAttribute(name)!;
     if (!free) {
-      next.dataset[name] = value;
+      next.dataset[name] = tag.getAttribute(name)!;
       next.removeAttribute(name);
-    } else if (name == 'srcset' || isWeb(value)) {
-      delete tag.dataset[name];
-      tag.setAttribute(name, value);
+    } else {
+      tag.setAttribute(name, dataset[name]!);
+      delete dataset[name];
     }
   }
   if (!free) tag.replaceWith(next);

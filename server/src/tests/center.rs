@@ -15,6 +15,16 @@ async fn decide(app: &TestApp, cookie: &str, fields: &str) -> Answer {
         .await
 }
 
+/// The subject's present choice, as the site asks for it.
+async fn known(app: &TestApp) -> serde_json::Value {
+    app.get("/v1/sites/shop/choice")
+        .header("origin", "https://www.shop.example")
+        .header("authorization", &format!("Bearer {KEY}"))
+        .empty()
+        .await
+        .json()
+}
+
 #[tokio::test]
 async fn a_visitor_without_scripts_decides_and_gets_a_receipt() {
     let app = TestApp::new().await;
@@ -134,13 +144,7 @@ async fn the_site_hands_its_visitor_over_and_gets_the_new_choice_back() {
         .await;
     // The site has the key: it asks with it, and no token is made.
     assert_eq!(back.header("location"), "https://www.shop.example/#assent");
-    let known = app
-        .get("/v1/sites/shop/choice")
-        .header("origin", "https://www.shop.example")
-        .header("authorization", &format!("Bearer {KEY}"))
-        .empty()
-        .await
-        .json();
+    let known = known(&app).await;
     assert_eq!((&known["granted"], known.get("key")), (&1.into(), None));
 }
 
@@ -182,13 +186,7 @@ async fn an_earlier_choice_that_arrives_late_is_not_the_current_one() {
     soon["choice"] = json!({ "performance": false, "functional": false, "targeting": false });
     app.submit(&soon).await;
     app.submit(&late).await;
-    let known = app
-        .get("/v1/sites/shop/choice")
-        .header("origin", "https://www.shop.example")
-        .header("authorization", &format!("Bearer {KEY}"))
-        .empty()
-        .await
-        .json();
+    let known = known(&app).await;
     assert_eq!(known["record"], soon["id"]);
 }
 

@@ -14,13 +14,12 @@ use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
 use crate::{
     Result,
-    http::{self, Connection},
+    http::{Answer, Connection, PATIENCE},
     server::Server,
 };
 
 const CONNECTIONS: usize = 64;
 const DURATION: Duration = Duration::from_secs(15);
-const PATIENCE: Duration = Duration::from_secs(30);
 // Bounds memory and disk, whatever the machine.
 const RECORDS_PER_CONNECTION_MAX: usize = 20_000;
 
@@ -190,12 +189,12 @@ impl Client {
                 Err(error) => return Err(error.into()),
             }
         }
-        let Some((status, _)) = http::whole(&self.answer)? else {
+        let Some(answer) = Answer::parse(&self.answer)? else {
             return Ok(false);
         };
-        if status != 201 {
-            let answer = String::from_utf8_lossy(&self.answer);
-            return Err(format!("a record was refused: {answer}").into());
+        if answer.status != 201 {
+            let body = String::from_utf8_lossy(&answer.body);
+            return Err(format!("a record was refused: {} {body}", answer.status).into());
         }
         self.answer.clear();
         let latency = self.sent_at.elapsed();
