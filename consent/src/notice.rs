@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     Category,
     decision::Model,
-    site::{ItemKind, SiteConfig},
+    site::{ItemKind, OWN_SERVICE, Rule, Service, SiteConfig},
 };
 
 /// SHA-256 of a notice, as 64 lower-case hexadecimal digits in text.
@@ -190,6 +190,24 @@ texts! {
     method_api,
     /// Said when the link into the center is used up or too old.
     center_link_expired,
+    /// What Assent's own items are for.
+    own_purpose,
+    /// What the cookie with the choice is for.
+    own_choice,
+    /// How long it stays; `{days}` stands for the rule's expiry.
+    own_choice_kept,
+    /// What the records that wait are for.
+    own_outbox,
+    /// How long they stay.
+    own_outbox_kept,
+    /// What the last receipt is for.
+    own_receipt,
+    /// How long it stays.
+    own_receipt_kept,
+    /// What the mark of an opened center is for.
+    own_center,
+    /// How long it stays.
+    own_center_kept,
 }
 
 impl Texts {
@@ -304,40 +322,120 @@ impl Notice {
     }
 }
 
-/// The four categories of `config` with their services, in the wordings of `texts`.
-pub fn categories(config: &SiteConfig, texts: &Texts, language: &str) -> Vec<NoticeCategory> {
-    let fallback = config.default_language();
+/// The four categories of `config` with their services, in the wordings of `texts`. What Assent stores itself
+/// comes first under `necessary`.
+pub fn categories(config: &SiteConfig, rule: &Rule, texts: &Texts, language: &str) -> Vec<NoticeCategory> {
     Category::ALL
         .into_iter()
         .map(|category| {
             let (label, text) = texts.category(category);
+            let own = (category == Category::Necessary).then(|| own_service(config, rule, texts));
+            let declared = config
+                .services
+                .iter()
+                .filter(|service| service.category == category);
             NoticeCategory {
                 id: category,
                 label: label.to_owned(),
                 text: text.to_owned(),
-                services: config
-                    .services
-                    .iter()
-                    .filter(|service| service.category == category)
-                    .map(|service| NoticeService {
-                        id: service.id.clone(),
-                        name: service.name.clone(),
-                        provider: service.provider.clone(),
-                        purpose: service.purpose.get(language, fallback).to_owned(),
-                        policy_url: service.policy_url.clone().unwrap_or_default(),
-                        items: service
-                            .items
-                            .iter()
-                            .map(|item| NoticeItem {
-                                name: item.name.clone(),
-                                kind: texts.kind(item.kind).to_owned(),
-                                purpose: item.purpose.get(language, fallback).to_owned(),
-                                lifetime: item.lifetime.get(language, fallback).to_owned(),
-                            })
-                            .collect(),
-                    })
+                services: own
+                    .into_iter()
+                    .chain(declared.map(|service| shown_service(config, service, texts, language)))
                     .collect(),
             }
         })
         .collect()
+}
+
+fn shown_service(config: &SiteConfig, service: &Service, texts: &Texts, language: &str) -> NoticeService {
+    let fallback = config.default_language();
+    NoticeService {
+        id: service.id.clone(),
+        name: service.name.clone(),
+        provider: service.provider.clone(),
+        purpose: service.purpose.get(language, fallback).to_owned(),
+        policy_url: service.policy_url.clone().unwrap_or_default(),
+        items: service
+            .items
+            .iter()
+            .map(|item| NoticeItem {
+                name: item.name.clone(),
+                kind: texts.kind(item.kind).to_owned(),
+                purpose: item.purpose.get(language, fallback).to_owned(),
+                lifetime: item.lifetime.get(language, fallback).to_owned(),
+            })
+            .collect(),
+    }
+}
+
+/// What Assent stores in the visitor's browser, as `app/host` does: no owner has to declare it.
+fn own_service(config: &SiteConfig, rule: &Rule, texts: &Texts) -> NoticeService {
+    let days = rule.expiry_days.to_string();
+    let item = |suffix: &str, kind, purpose: &str, lifetime: &str| NoticeItem {
+        name: format!("assent-{}{suffix}", config.id),
+        kind: texts.kind(kind).to_owned(),
+        purpose: purpose.to_owned(),
+        lifetime: lifetime.replace("{days}", &days),
+    };
+    NoticeService {
+        id: OWN_SERVICE.to_owned(),
+        name: "Assent".to_owned(),
+        provider: config.controller.clone(),
+        purpose: texts.own_purpose.clone(),
+        policy_url: String::new(),
+        items: vec![
+            item("", ItemKind::Cookie, &texts.own_choice, &texts.own_choice_kept),
+            item(
+                "-center",
+                ItemKind::Cookie,
+                &texts.own_center,
+                &texts.own_center_kept,
+            ),
+            item(
+                "-outbox",
+                ItemKind::LocalStorage,
+                &texts.own_outbox,
+                &texts.own_outbox_kept,
+            ),
+            item(
+                "-receipt",
+                ItemKind::LocalStorage,
+                &texts.own_receipt,
+                &texts.own_receipt_kept,
+            ),
+        ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_assent_stores_stands_first_under_necessary() {
+        let config: SiteConfig =
+            serde_json::from_str(include_str!("../testdata/site.json")).expect("golden configuration");
+        let texts: Texts =
+            serde_json::from_str(include_str!("../../app/texts/en.json")).expect("built-in wordings");
+        let shown = categories(&config, &config.rules[0], &texts, "en");
+        let own = &shown[0].services[0];
+        assert_eq!(
+            (own.id.as_str(), &own.provider),
+            (OWN_SERVICE, &config.controller)
+        );
+        let names: Vec<_> = own.items.iter().map(|item| item.name.as_str()).collect();
+        let id = &config.id;
+        let expected = ["", "-center", "-outbox", "-receipt"].map(|suffix| format!("assent-{id}{suffix}"));
+        assert_eq!(names, expected);
+        assert_eq!(
+            own.items[0].lifetime,
+            format!("{} days", config.rules[0].expiry_days)
+        );
+        assert!(
+            shown[1..]
+                .iter()
+                .flat_map(|category| &category.services)
+                .all(|service| service.id != OWN_SERVICE)
+        );
+    }
 }

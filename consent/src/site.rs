@@ -13,6 +13,9 @@ pub const LIST_MAX: usize = 100;
 /// The most bytes of a list that the gate reads, so that it fits the gate's buffer beside a name.
 pub const GATE_LIST_LEN_MAX: usize = 15_000;
 
+/// Id of the service that stands for Assent itself; it is declared by Assent.
+pub const OWN_SERVICE: &str = "assent";
+
 /// Everything about a site that its owner decides. Published as an immutable, numbered revision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -233,25 +236,23 @@ impl SiteConfig {
     /// # Errors
     /// The first field that is wrong.
     pub fn check(&self) -> Result<(), ConfigError> {
+        self.faults().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Every field that is wrong, in the order of the fields.
+    pub fn faults(&self) -> Vec<ConfigError> {
+        let mut faults = Faults::default();
         if !is_id(&self.id, 3) {
-            return wrong("id", "must be 3 to 40 of a–z, 0–9 and -");
+            faults.add("id", "must be 3 to 40 of a–z, 0–9 and -");
         }
-        text("name", &self.name)?;
-        text("controller", &self.controller)?;
-        web_url("policy_url", &self.policy_url)?;
-        bounded("origins", self.origins.len(), 1, LIST_MAX)?;
+        faults.text("name", &self.name);
+        faults.text("controller", &self.controller);
+        faults.bounded("origins", self.origins.len(), 1, LIST_MAX);
         for (at, origin) in self.origins.iter().enumerate() {
-            let field = format!("origins[{at}]");
-            web_url(&field, origin)?;
-            if origin
-                .split("://")
-                .nth(1)
-                .is_none_or(|rest| rest.contains(['/', '?', '#']) || rest.chars().any(char::is_uppercase))
-            {
-                return wrong(&field, "must be scheme and host in lower case, without a path");
-            }
+            faults.origin(&format!("origins[{at}]"), origin);
         }
-        bounded("languages", self.languages.len(), 1, LIST_MAX)?;
+        faults.web_url("policy_url", &self.policy_url);
+        faults.bounded("languages", self.languages.len(), 1, LIST_MAX);
         for (at, language) in self.languages.iter().enumerate() {
             if language.is_empty()
                 || language.len() > 20
@@ -259,114 +260,174 @@ impl SiteConfig {
                     .bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
             {
-                return wrong(
+                faults.add(
                     &format!("languages[{at}]"),
                     "must be a language tag such as en or pt-BR",
                 );
             }
         }
-        bounded("rules", self.rules.len(), 1, LIST_MAX)?;
+        faults.bounded("rules", self.rules.len(), 1, LIST_MAX);
         for (at, rule) in self.rules.iter().enumerate() {
-            self.check_rule(at, rule)?;
+            faults.unique(
+                &format!("rules[{at}].id"),
+                &rule.id,
+                self.rules[..at].iter().map(|other| &other.id),
+            );
+            faults.rule(&format!("rules[{at}]"), rule);
         }
-        bounded("services", self.services.len(), 0, SERVICES_MAX)?;
+        faults.bounded("services", self.services.len(), 0, SERVICES_MAX);
         for (at, service) in self.services.iter().enumerate() {
-            self.check_service(at, service)?;
+            let id = format!("services[{at}].id");
+            faults.unique(
+                &id,
+                &service.id,
+                self.services[..at].iter().map(|other| &other.id),
+            );
+            if service.id == OWN_SERVICE {
+                faults.add(
+                    &id,
+                    "stands for Assent itself, which lists what it stores by itself",
+                );
+            }
+            faults.service(&format!("services[{at}]"), service);
         }
         let storage = [ItemKind::LocalStorage, ItemKind::SessionStorage];
-        for list in [
+        if [
             self.host_list(),
             self.erase_list(&[ItemKind::Cookie]),
             self.erase_list(&storage),
-        ] {
-            if list.len() > GATE_LIST_LEN_MAX {
-                return wrong(
-                    "services",
-                    "declare too many hosts or items: their names together must be under 15,000 bytes",
-                );
-            }
+        ]
+        .iter()
+        .any(|list| list.len() > GATE_LIST_LEN_MAX)
+        {
+            faults.add(
+                "services",
+                "declare too many hosts or items: their names together must be under 15,000 bytes",
+            );
         }
-        Ok(())
+        faults.0
+    }
+}
+
+/// What is wrong with a configuration.
+#[derive(Default)]
+struct Faults(Vec<ConfigError>);
+
+impl Faults {
+    fn add(&mut self, field: &str, problem: &str) {
+        self.0.push(ConfigError {
+            field: field.to_owned(),
+            problem: problem.to_owned(),
+        });
     }
 
-    fn check_rule(&self, at: usize, rule: &Rule) -> Result<(), ConfigError> {
-        if !is_id(&rule.id, 1) {
-            return wrong(&format!("rules[{at}].id"), "must be 1 to 40 of a–z, 0–9 and -");
-        }
-        if self.rules[..at].iter().any(|other| other.id == rule.id) {
-            return wrong(&format!("rules[{at}].id"), "stands twice");
-        }
+    fn rule(&mut self, path: &str, rule: &Rule) {
         if !(1..=395).contains(&rule.expiry_days) {
-            return wrong(
-                &format!("rules[{at}].expiry_days"),
+            self.add(
+                &format!("{path}.expiry_days"),
                 "must be 1 to 395 (thirteen months)",
             );
         }
         if rule.model == Model::OptIn && !rule.on_by_default.is_empty() {
-            return wrong(
-                &format!("rules[{at}].on_by_default"),
+            self.add(
+                &format!("{path}.on_by_default"),
                 "must be empty under opt-in: nothing is granted before a choice",
             );
         }
         if rule.regions.iter().any(|region| {
             region != "*" && (region.len() != 2 || !region.bytes().all(|b| b.is_ascii_uppercase()))
         }) {
-            return wrong(
-                &format!("rules[{at}].regions"),
+            self.add(
+                &format!("{path}.regions"),
                 "must hold ISO 3166-1 country codes such as DE, or *",
             );
         }
-        Ok(())
     }
 
-    fn check_service(&self, at: usize, service: &Service) -> Result<(), ConfigError> {
-        let field = |name: &str| format!("services[{at}].{name}");
-        if !is_id(&service.id, 1) {
-            return wrong(&field("id"), "must be 1 to 40 of a–z, 0–9 and -");
-        }
-        if self.services[..at].iter().any(|other| other.id == service.id) {
-            return wrong(&field("id"), "stands twice");
-        }
-        text(&field("name"), &service.name)?;
-        text(&field("provider"), &service.provider)?;
+    fn service(&mut self, path: &str, service: &Service) {
+        self.text(&format!("{path}.name"), &service.name);
+        self.text(&format!("{path}.provider"), &service.provider);
         if let Some(url) = &service.policy_url {
-            web_url(&field("policy_url"), url)?;
+            self.web_url(&format!("{path}.policy_url"), url);
         }
-        local_text(&field("purpose"), &service.purpose)?;
-        bounded(&field("hosts"), service.hosts.len(), 0, LIST_MAX)?;
-        for (host_at, host) in service.hosts.iter().enumerate() {
+        self.local_text(&format!("{path}.purpose"), &service.purpose);
+        self.bounded(&format!("{path}.hosts"), service.hosts.len(), 0, LIST_MAX);
+        for (at, host) in service.hosts.iter().enumerate() {
             if !is_host(host) {
-                return wrong(
-                    &format!("services[{at}].hosts[{host_at}]"),
+                self.add(
+                    &format!("{path}.hosts[{at}]"),
                     "must be a host name in lower case such as www.vendor.example or *.vendor.example",
                 );
             }
         }
-        bounded(&field("items"), service.items.len(), 0, LIST_MAX)?;
-        for (item_at, item) in service.items.iter().enumerate() {
-            let name = format!("services[{at}].items[{item_at}].name");
-            text(&name, &item.name)?;
-            if item.name.bytes().all(|byte| byte == b'*') {
-                return wrong(&name, "would match every cookie of the site");
+        self.bounded(&format!("{path}.items"), service.items.len(), 0, LIST_MAX);
+        for (at, item) in service.items.iter().enumerate() {
+            let path = format!("{path}.items[{at}]");
+            let name = format!("{path}.name");
+            self.text(&name, &item.name);
+            if !item.name.is_empty() && item.name.bytes().all(|byte| byte == b'*') {
+                self.add(&name, "would match every cookie of the site");
             }
             if item.name.contains(char::is_whitespace) {
-                return wrong(&name, "must not hold white space");
+                self.add(&name, "must not hold white space");
             }
-            local_text(&format!("services[{at}].items[{item_at}].purpose"), &item.purpose)?;
-            local_text(
-                &format!("services[{at}].items[{item_at}].lifetime"),
-                &item.lifetime,
-            )?;
+            self.local_text(&format!("{path}.purpose"), &item.purpose);
+            self.local_text(&format!("{path}.lifetime"), &item.lifetime);
         }
-        Ok(())
     }
-}
 
-fn wrong<T>(field: &str, problem: &str) -> Result<T, ConfigError> {
-    Err(ConfigError {
-        field: field.to_owned(),
-        problem: problem.to_owned(),
-    })
+    /// An id of a list's entry, which must not stand before.
+    fn unique<'a>(&mut self, field: &str, id: &str, mut before: impl Iterator<Item = &'a String>) {
+        if !is_id(id, 1) {
+            self.add(field, "must be 1 to 40 of a–z, 0–9 and -");
+        } else if before.any(|other| other == id) {
+            self.add(field, "stands twice");
+        }
+    }
+
+    fn origin(&mut self, field: &str, origin: &str) {
+        if !is_web_url(origin) {
+            self.add(field, NO_WEB_URL);
+        } else if origin
+            .split("://")
+            .nth(1)
+            .is_none_or(|rest| rest.contains(['/', '?', '#']) || rest.chars().any(char::is_uppercase))
+        {
+            self.add(field, "must be scheme and host in lower case, without a path");
+        }
+    }
+
+    fn web_url(&mut self, field: &str, url: &str) {
+        if !is_web_url(url) {
+            self.add(field, NO_WEB_URL);
+        }
+    }
+
+    fn text(&mut self, field: &str, value: &str) {
+        if value.trim().is_empty() || value.chars().count() > 300 {
+            self.add(field, "must be 1 to 300 characters");
+        }
+    }
+
+    fn local_text(&mut self, field: &str, value: &LocalText) {
+        let (count, fits) = match value {
+            LocalText::One(text) => (1, text.chars().count() <= 1_000),
+            LocalText::Many(texts) => (
+                texts.len(),
+                texts.values().all(|text| text.chars().count() <= 1_000),
+            ),
+        };
+        if !fits {
+            self.add(field, "must be at most 1,000 characters");
+        }
+        self.bounded(field, count, 1, LIST_MAX);
+    }
+
+    fn bounded(&mut self, field: &str, len: usize, min: usize, max: usize) {
+        if !(min..=max).contains(&len) {
+            self.add(field, &format!("must have {min} to {max} entries"));
+        }
+    }
 }
 
 fn is_id(id: &str, len_min: usize) -> bool {
@@ -374,27 +435,6 @@ fn is_id(id: &str, len_min: usize) -> bool {
         && id
             .bytes()
             .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
-}
-
-fn text(field: &str, value: &str) -> Result<(), ConfigError> {
-    if value.trim().is_empty() || value.chars().count() > 300 {
-        return wrong(field, "must be 1 to 300 characters");
-    }
-    Ok(())
-}
-
-fn local_text(field: &str, value: &LocalText) -> Result<(), ConfigError> {
-    let (count, fits) = match value {
-        LocalText::One(text) => (1, text.chars().count() <= 1_000),
-        LocalText::Many(texts) => (
-            texts.len(),
-            texts.values().all(|text| text.chars().count() <= 1_000),
-        ),
-    };
-    if !fits {
-        return wrong(field, "must be at most 1,000 characters");
-    }
-    bounded(field, count, 1, LIST_MAX)
 }
 
 /// A host name in lower case, without port or trailing dot, perhaps with `*` for any run of characters.
@@ -407,26 +447,17 @@ fn is_host(host: &str) -> bool {
             .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'*'))
 }
 
-fn bounded(field: &str, len: usize, min: usize, max: usize) -> Result<(), ConfigError> {
-    if (min..=max).contains(&len) {
-        return Ok(());
-    }
-    wrong(field, &format!("must have {min} to {max} entries"))
-}
+const NO_WEB_URL: &str = "must be an address that begins with http:// or https://";
 
-fn web_url(field: &str, url: &str) -> Result<(), ConfigError> {
+fn is_web_url(url: &str) -> bool {
     let host = url
         .strip_prefix("https://")
         .or_else(|| url.strip_prefix("http://"));
-    if host.is_none_or(|rest| rest.is_empty() || rest.starts_with('/'))
-        || url.len() > 2_000
-        || url
+    host.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+        && url.len() <= 2_000
+        && !url
             .chars()
             .any(|c| c.is_whitespace() || c.is_control() || "\"'<>`\\".contains(c))
-    {
-        return wrong(field, "must be an address that begins with http:// or https://");
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -549,5 +580,15 @@ mod tests {
     fn the_erase_list_holds_optional_items_only() {
         assert_eq!(config().erase_list(&[ItemKind::Cookie]), "1_ga* 3_fbp");
         assert_eq!(config().erase_list(&[ItemKind::LocalStorage]), "3_fb*");
+    }
+
+    #[test]
+    fn every_fault_is_named_at_once() {
+        let mut config = config();
+        config.id = "X".to_owned();
+        config.rules[0].expiry_days = 0;
+        config.services[0].id = OWN_SERVICE.to_owned();
+        let fields: Vec<_> = config.faults().into_iter().map(|fault| fault.field).collect();
+        assert_eq!(fields, ["id", "rules[0].expiry_days", "services[0].id"]);
     }
 }

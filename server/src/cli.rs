@@ -76,6 +76,9 @@ struct Options {
     /// Folder of the database and the signing key [default: data].
     #[arg(long, env = "ASSENT_DATA")]
     data: Option<PathBuf>,
+    /// E-mail address with which the owner signs in to the console [at first: owner@localhost].
+    #[arg(long, env = "ASSENT_OWNER_EMAIL")]
+    owner_email: Option<String>,
     /// Addresses of proxies whose X-Forwarded-For is believed, parted by commas.
     #[arg(long, env = "ASSENT_TRUSTED_PROXIES", value_delimiter = ',')]
     trusted_proxies: Option<Vec<std::net::IpAddr>>,
@@ -105,6 +108,7 @@ impl Options {
         set(&mut config.server.listen, self.listen);
         set(&mut config.server.public_url, self.public_url);
         set(&mut config.server.data, self.data);
+        set(&mut config.server.owner_email, self.owner_email);
         set(&mut config.proxy.trusted, self.trusted_proxies);
         set(&mut config.proxy.country_header, self.country_header);
         set(&mut config.limits.records_per_minute, self.records_per_minute);
@@ -153,15 +157,23 @@ fn execute(command: Command) -> Result<(), Failure> {
         }
         Command::Publish { file, options } => {
             let site = read_site(&file)?;
-            let revision = serve::publish(&options.config()?, &site)?;
-            print(&format!(
-                "{} is published as revision {}.\n",
-                site.id, revision.number
-            ))
+            let (revision, is_new) = serve::publish(&options.config()?, &site)?;
+            let what = if is_new {
+                "is published as"
+            } else {
+                "is unchanged since"
+            };
+            print(&format!("{} {what} revision {}.\n", site.id, revision.number))
         }
         Command::SignIn { options } => print(&format!("{}\n", serve::sign_in_link(&options.config()?)?)),
         Command::Embed { site, options } => {
             let config = options.config()?;
+            if !serve::is_published(&config, &site)? {
+                return Err(Failure::Other(format!(
+                    "no site {site} is published in {}",
+                    config.server.data.display()
+                )));
+            }
             print(&embed::forms(&config.server.origin(config.server.listen), &site))
         }
         Command::Loader { file, lang } => {
@@ -177,7 +189,13 @@ fn execute(command: Command) -> Result<(), Failure> {
 fn read_site(file: &PathBuf) -> Result<SiteConfig, Failure> {
     let text = fs::read_to_string(file)
         .map_err(|error| Failure::Other(format!("cannot read {}: {error}", file.display())))?;
-    serde_json::from_str(&text).map_err(|error| Failure::Other(format!("{}: {error}", file.display())))
+    let mut reader = serde_json::Deserializer::from_str(&text);
+    let site = serde_path_to_error::deserialize(&mut reader)
+        .map_err(|error| Failure::Other(format!("{}: {error}", file.display())))?;
+    reader
+        .end()
+        .map_err(|error| Failure::Other(format!("{}: {error}", file.display())))?;
+    Ok(site)
 }
 
 fn print(text: &str) -> Result<(), Failure> {

@@ -33,6 +33,9 @@ pub struct ServerConfig {
     pub public_url: String,
     /// Folder of the database and the signing key.
     pub data: PathBuf,
+    /// E-mail address with which the owner signs in to the console; empty: as it is, at first
+    /// `owner@localhost`.
+    pub owner_email: String,
 }
 
 impl Default for ServerConfig {
@@ -41,6 +44,7 @@ impl Default for ServerConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8787)),
             public_url: String::new(),
             data: PathBuf::from("data"),
+            owner_email: String::new(),
         }
     }
 }
@@ -133,6 +137,15 @@ impl Config {
                 "must be http:// or https:// with a host in lower case, without a path",
             ));
         }
+        let email = &self.server.owner_email;
+        if !email.is_empty()
+            && (!email.contains('@') || email.contains(char::is_whitespace) || email.len() > 254)
+        {
+            return Err(ConfigProblem::Value(
+                "server.owner_email",
+                "is not an e-mail address",
+            ));
+        }
         let header = &self.proxy.country_header;
         if !header.is_empty() && axum::http::HeaderName::try_from(header).is_err() {
             return Err(ConfigProblem::Value(
@@ -179,6 +192,7 @@ mod tests {
     listen = "127.0.0.1:8787"
     public_url = ""
     data = "data"
+    owner_email = ""
 
     [proxy]
     trusted = []

@@ -5,11 +5,12 @@ use std::{
     fs,
     io::{self, IsTerminal as _, Write as _},
     net::SocketAddr,
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
 
-use assent_consent::site::SiteConfig;
+use assent_consent::site::{ConfigError, SiteConfig};
 use assent_store::{OrganisationId, Owner, Revision, Store};
 use assent_store_sqlite::SqliteStore;
 use axum::http::HeaderName;
@@ -33,6 +34,7 @@ use crate::{
 /// The one organisation of a server that a single owner runs.
 const ORGANISATION: OrganisationId = OrganisationId(Uuid::from_u128(1));
 const OWNER: Uuid = Uuid::from_u128(2);
+/// The owner's address until one is configured.
 const OWNER_EMAIL: &str = "owner@localhost";
 const DATABASE: &str = "assent.db";
 
@@ -50,8 +52,8 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Config(#[from] ConfigProblem),
     /// A site's configuration is wrong.
-    #[error("the site's configuration cannot be published: {0}")]
-    Site(#[from] assent_consent::site::ConfigError),
+    #[error("the site's configuration cannot be published:{}", lines(.0))]
+    Site(Vec<ConfigError>),
     /// The port is taken.
     #[error("{0} is in use by another program. Choose another address with --listen.")]
     Taken(SocketAddr),
@@ -61,6 +63,16 @@ pub(crate) enum Failure {
     /// Something else.
     #[error("{0}")]
     Other(String),
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Site(vec![error])
+    }
+}
+
+fn lines(faults: &[ConfigError]) -> String {
+    faults.iter().map(|fault| format!("\n  {fault}")).collect()
 }
 
 impl From<PublishError> for Failure {
@@ -103,33 +115,76 @@ async fn open(config: &Config) -> Result<SqliteStore, Failure> {
     Ok(store)
 }
 
-/// Publishes a site's configuration into the data folder.
-pub(crate) fn publish(config: &Config, site: &SiteConfig) -> Result<Revision, Failure> {
-    runtime()?.block_on(async {
-        let store = open(config).await?;
-        let revision = put(&store, site).await?;
-        store.close().await;
-        Ok(revision)
-    })
-}
-
-/// Makes a one-time link with which the owner signs in and sets a password: the first, or a new one.
-pub(crate) fn sign_in_link(config: &Config) -> Result<String, Failure> {
-    let database = config.server.data.join(DATABASE);
-    if !database.exists() {
+/// Publishes a site's configuration into the data folder; with whether that made a new revision.
+pub(crate) fn publish(config: &Config, site: &SiteConfig) -> Result<(Revision, bool), Failure> {
+    let data = &config.server.data;
+    if !data.is_dir() {
         let problem = format!(
-            "there is no {}. Name the server's folder with --data.",
-            database.display()
+            "there is no folder {}. Name the server's with --data; `assent serve` makes it.",
+            data.display()
         );
         return Err(Failure::Other(problem));
     }
     runtime()?.block_on(async {
         let store = open(config).await?;
-        let owner = store.ensure_owner(ORGANISATION, OWNER, OWNER_EMAIL).await?;
+        let before = current(&store, &site.id).await?;
+        let revision = put(&store, site).await?;
+        store.close().await;
+        let is_new = before.is_none_or(|before| before.number != revision.number);
+        Ok((revision, is_new))
+    })
+}
+
+/// The site's present revision.
+async fn current(store: &dyn Store, site: &str) -> Result<Option<Revision>, Failure> {
+    let revisions = store.sites(ORGANISATION).await?;
+    Ok(revisions.into_iter().find(|revision| revision.config.id == site))
+}
+
+fn database(config: &Config) -> Result<PathBuf, Failure> {
+    let database = config.server.data.join(DATABASE);
+    if database.exists() {
+        return Ok(database);
+    }
+    Err(Failure::Other(format!(
+        "there is no {}. Name the server's folder with --data.",
+        database.display()
+    )))
+}
+
+/// Whether the site is published in the server's folder.
+pub(crate) fn is_published(config: &Config, site: &str) -> Result<bool, Failure> {
+    database(config)?;
+    runtime()?.block_on(async {
+        let store = open(config).await?;
+        let found = current(&store, site).await?.is_some();
+        store.close().await;
+        Ok(found)
+    })
+}
+
+/// Makes a one-time link with which the owner signs in and sets a password: the first, or a new one.
+pub(crate) fn sign_in_link(config: &Config) -> Result<String, Failure> {
+    database(config)?;
+    runtime()?.block_on(async {
+        let store = open(config).await?;
+        let owner = ensure_owner(&store, config).await?;
         let link = link(&store, owner.id, &config.server.origin(config.server.listen)).await?;
         store.close().await;
         Ok(link)
     })
+}
+
+/// The one owner, with the configured address.
+async fn ensure_owner(store: &dyn Store, config: &Config) -> Result<Owner, Failure> {
+    let email = match config.server.owner_email.as_str() {
+        "" => match store.owner(OWNER).await? {
+            Some(owner) => return Ok(owner),
+            None => OWNER_EMAIL,
+        },
+        email => email,
+    };
+    Ok(store.ensure_owner(ORGANISATION, OWNER, email).await?)
 }
 
 async fn link(store: &dyn Store, owner: Uuid, origin: &str) -> Result<String, Failure> {
@@ -141,9 +196,14 @@ async fn link(store: &dyn Store, owner: Uuid, origin: &str) -> Result<String, Fa
 
 /// Checks a configuration and stores it as a revision.
 async fn put(store: &dyn Store, site: &SiteConfig) -> Result<Revision, Failure> {
-    site.check()?;
-    for language in &site.languages {
-        crate::texts::of(site, language)?;
+    let mut faults = site.faults();
+    faults.extend(
+        site.languages
+            .iter()
+            .filter_map(|language| crate::texts::of(site, language).err()),
+    );
+    if !faults.is_empty() {
+        return Err(Failure::Site(faults));
     }
     Ok(store
         .publish_revision(ORGANISATION, site, SystemClock.now_ms())
@@ -176,7 +236,7 @@ async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
     let origin = config.server.origin(listen);
 
     let store: Arc<dyn Store> = Arc::new(open(config).await?);
-    let owner = store.ensure_owner(ORGANISATION, OWNER, OWNER_EMAIL).await?;
+    let owner = ensure_owner(store.as_ref(), config).await?;
     if demo {
         let site = demo::config_at(&origin).map_err(Failure::Other)?;
         put(store.as_ref(), &site).await?;

@@ -698,6 +698,13 @@ async fn an_owner_is_made_once(store: &dyn Store) {
     assert_eq!(again.organisation, ORGANISATION);
     assert_eq!(again.password_hash.as_deref(), Some("$argon2id$sample"));
     assert_eq!(store.owner(Uuid::from_u128(99)).await.expect("reads"), None);
+    let moved = store
+        .ensure_owner(ORGANISATION, OWNER, "countess@sample.example")
+        .await
+        .expect("owner");
+    assert_eq!(moved.id, OWNER);
+    assert_eq!(moved.email, "countess@sample.example");
+    assert_eq!(moved.password_hash.as_deref(), Some("$argon2id$sample"));
 }
 
 async fn begin_session(store: &dyn Store, token: u8, expires_at_ms: i64) {

@@ -200,8 +200,8 @@ pub trait Store: Send + Sync + 'static {
         to_day: i32,
     ) -> Result<Rates>;
 
-    /// Makes sure that an owner exists, by email; returns it as stored, which can be with another id and
-    /// organisation.
+    /// Makes sure that an owner with this id and email exists: one with the id gets the email. Where another has
+    /// the email already, nothing changes, and that one is returned.
     async fn ensure_owner(&self, organisation: OrganisationId, id: Uuid, email: &str) -> Result<Owner>;
 
     /// An owner by id.

@@ -295,7 +295,7 @@ pub(crate) fn notice(config: &SiteConfig, rule: &Rule, language: &str) -> Result
         banner_html: assent_widget::banner::html(&texts, language, &config.policy_url),
         banner_css: embedded::asset_text("banner.css").trim_end().to_owned(),
         dialog_css: embedded::asset_text("dialog.css").trim_end().to_owned(),
-        categories: notice::categories(config, &texts, language),
+        categories: notice::categories(config, rule, &texts, language),
         texts,
     })
 }

@@ -39,7 +39,8 @@ pub(crate) async fn ensure_owner(
     let mut work = writer.begin_with(BEGIN).await.map_err(database)?;
     sqlx::query!(
         "insert into owner (id, organisation_id, email) values (?, ?, ?)
-        on conflict (email) do nothing",
+        on conflict (email) do nothing
+        on conflict (id) do update set email = excluded.email",
         id,
         organisation_id,
         email,

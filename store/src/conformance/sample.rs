@@ -79,7 +79,7 @@ pub fn notice(config: &SiteConfig, version: &str) -> Notice {
         banner_html: format!("<p>{version}</p>"),
         banner_css: String::new(),
         dialog_css: String::new(),
-        categories: categories(config, &texts, language),
+        categories: categories(config, &config.rules[0], &texts, language),
         texts,
     }
 }
