@@ -10,7 +10,7 @@ use std::{
 };
 
 /// What the server cannot do without.
-const NEEDED: [&str; 9] = [
+const NEEDED: [&str; 10] = [
     "banner.css",
     "center.css",
     "console.css",
@@ -20,6 +20,7 @@ const NEEDED: [&str; 9] = [
     "gate.js",
     "gate.wasm",
     "host.js",
+    "late.js",
 ];
 
 fn main() -> ExitCode {

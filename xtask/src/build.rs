@@ -5,8 +5,12 @@ use std::path::PathBuf;
 use crate::{Result, node, paths, process, step, wasm};
 
 /// Entry points of app/host, the assets that they become, and their form: the host stands in a function of the
-/// loader, the stub in a page.
-const SCRIPTS: [(&str, &str, &str); 2] = [("main", "host", "esm"), ("stub", "stub", "iife")];
+/// loader, the stub in a page; what comes late is a module.
+const SCRIPTS: [(&str, &str, &str); 3] = [
+    ("main", "host", "esm"),
+    ("stub", "stub", "iife"),
+    ("late", "late", "esm"),
+];
 const STYLES: [&str; 4] = ["banner", "dialog", "center", "console"];
 
 /// Builds the server for development and returns its path.

@@ -1,4 +1,5 @@
 /** The gate: Rust, in WebAssembly or translated to plain JavaScript. Only the gate releases. */
+import { HELD } from './answer';
 import { loader, server } from './loader';
 
 /** What the gate exports; see app/gate. */
@@ -83,11 +84,6 @@ export function start(cookie: string): number {
 
 /** Takes a choice and returns what is granted now. */
 export const choose = (bits: number): number => gate!.choose(bits);
-
-/** Answers of `released`: the tag waits, may run, or its attribute is not one of ours. */
-export const HELD = 0;
-export const FREE = 1;
-export const FOREIGN = 2;
 
 /** Before the first choice: marks that wait in any case, so that the gate need not be brought up for them. */
 const WAITS = /^\s*((performance|functional|targeting)\s*)+$/;

@@ -27,6 +27,9 @@ export interface Loader {
   t: string;
   /** Declared hosts of the optional services, likewise. */
   b: string;
+  /** What of `late.ts` the site needs: bit 0 placeholders, bit 1 the erasure of stored data that pages reach only
+      asynchronously. */
+  x: number;
   /** Path of the folder with the lazily loaded files, `/a/HASH/`. */
   a: string;
   /** The banner's markup. */

@@ -1,17 +1,19 @@
 /** The loader: decides at once, shows the banner if the visitor has to be asked, and carries out the choice. */
+import type { Assent, Choice as AssentChoice } from '../../types/assent';
 import { erase, read, write } from './cookie';
 import * as gate from './gate';
+import { emit, on } from './events';
 import { signal } from './google';
-import { cookies, element, loader } from './loader';
+import { late, parts, rest, type Host } from './host';
+import { cookies, element, loader, server } from './loader';
 import { post, receipt, send, uuid, random } from './outbox';
 import { ask, asks, center, count, hold, holds, news, open, prefetch, preload, settle, type Known } from './surface';
-import { apply, watch } from './tags';
+import { after, apply, byHost, once, watch } from './tags';
 
 const OPTIONAL = ['performance', 'functional', 'targeting'] as const;
 type Choice = Partial<Record<(typeof OPTIONAL)[number], boolean>>;
-type Listener = (choice: object) => void;
 
-const page = window as { assent?: object & { q?: [string, never[]][] } };
+const page = window as { assent?: Assent & { q?: [string, never[]][] } };
 const queue = page.assent?.q;
 
 let stored = read(cookies);
@@ -20,7 +22,6 @@ let state = 0;
 /** The state of a visitor who comes for the first time, where the server knows it: the banner then stands before
     the gate is brought up. 0 where the gate has to say. */
 const first = stored || page.assent || location.hash.startsWith('#assent') ? 0 : loader.i;
-const listeners: Listener[] = [];
 const tabs = 'BroadcastChannel' in window ? new BroadcastChannel(`assent-${loader.s}`) : undefined;
 
 /** The subject key of the stored choice, empty before the first. */
@@ -28,8 +29,8 @@ const subject = (): string => stored.split('.')[4] ?? '';
 const record = (): string | null => stored.split('.')[5] ?? null;
 
 /** The present choice, as the page's scripts see it. */
-function choice() {
-  const choice: Record<string, unknown> = { necessary: true };
+function choice(): AssentChoice {
+  const choice: Record<string, boolean> = { necessary: true };
   OPTIONAL.forEach((category, at) => (choice[category] = !!(state & (2 << at))));
   return {
     ...choice,
@@ -41,7 +42,7 @@ function choice() {
     get receipt() {
       return receipt();
     },
-  };
+  } as AssentChoice;
 }
 
 /** Erases what is not granted. Where all is granted, the browser's storage stays closed. */
@@ -49,15 +50,15 @@ function clean(): void {
   if (~state & 15) erase();
 }
 
-/** After a choice, made here or elsewhere. */
-function changed(): void {
+/** After a choice, made here or elsewhere; `before` holds what was granted until then. */
+function changed(before: number): void {
   signal('update');
   apply();
   settle();
   clean();
   const detail = choice();
-  document.dispatchEvent(new CustomEvent('assent:change', { detail }));
-  for (const listener of listeners) listener(detail);
+  emit('change', detail);
+  if (before & 15 & ~state) emit('withdrawn', detail);
 }
 
 /** Keeps a choice in the cookie. */
@@ -85,12 +86,14 @@ function decide(bits: number, method: 'banner' | 'dialog' | 'api'): void {
 /** Everything happens here and now; the record follows when the network allows. */
 function carryOut(bits: number, method: 'banner' | 'dialog' | 'api'): void {
   const asked = asks() && method != 'api';
+  const before = state;
   const previous = record();
   const key = subject() || random(16);
   const id = uuid();
   keep(bits, loader.r, gate.now(), key, id);
   tabs?.postMessage(0);
-  changed();
+  emit('decided', choice());
+  changed(before);
   const { performance, functional, targeting } = choice() as Choice;
   post({
     id,
@@ -114,9 +117,10 @@ function refresh(): void {
   if (!value || value == stored) return;
   gated(
     () => {
+      const before = state;
       stored = value;
       state = gate.start(value);
-      if (state & gate.CHOSEN) changed();
+      if (state & gate.CHOSEN) changed(before);
     },
     () => {},
   );
@@ -143,7 +147,7 @@ function show(): void {
 }
 
 /** What the owner's page may call. */
-const assent = {
+const assent: Assent = {
   choice,
   show,
   center: () => center(subject()),
@@ -155,9 +159,15 @@ const assent = {
     decide(bits, 'api');
   },
   withdraw: () => decide(1, 'api'),
-  on(_event: 'change', listener: Listener) {
-    listeners.push(listener);
-  },
+  on,
+  when: (category, then) =>
+    new Promise<AssentChoice>((granted) => {
+      const test = () => {
+        if (choice()[category]) granted(choice());
+      };
+      test();
+      on('change', test);
+    }).then((present) => (then?.(present), present)),
 };
 
 let placed = false;
@@ -171,16 +181,14 @@ function surface(): void {
   } else if (state & gate.ASK) {
     placed = true;
     ask();
-    // After the page has loaded, so that what the next click needs competes with nothing.
-    const later = () =>
-      setTimeout(() => {
-        if (gate.runs()) prefetch();
-        else gate.translate().catch(() => {});
-        // Records of a choice whose cookie has gone since.
-        send();
-      }, 500);
-    if (document.readyState == 'complete') later();
-    else addEventListener('load', later);
+    emit('shown');
+    // What the next click needs.
+    rest(() => {
+      if (gate.runs()) prefetch();
+      else gate.translate().catch(() => {});
+      // Records of a choice whose cookie has gone since.
+      send();
+    });
   } else if (document.readyState != 'loading') {
     placed = true;
     settle();
@@ -213,7 +221,12 @@ function resume(): void {
   }
 }
 
+/** What the further parts of the loader work with. */
+const host: Host = { assent, after, apply, byHost, emit, granted: () => state & 15, loader, on, once, released: gate.released, server };
+
 function begin(): void {
+  for (const part of parts) part(host);
+  if (loader.x || /[?&]assent_debug\b/.test(location.search)) late(host);
   if (first) {
     state = first & 63;
     signal('default', first >> 6);

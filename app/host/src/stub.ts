@@ -8,6 +8,8 @@ const stub: Record<string, unknown> = { q: queue };
 for (const name of ['show', 'center', 'set', 'withdraw', 'on']) {
   stub[name] = (...parameters: unknown[]) => queue.push([name, parameters]);
 }
+stub.when = (category: string, then?: (choice: unknown) => void) =>
+  new Promise((granted) => queue.push(['when', [category, (choice: unknown) => (then?.(choice), granted(choice))]]));
 const page = window as { assent?: unknown; dataLayer?: unknown[] };
 page.assent ??= stub;
 

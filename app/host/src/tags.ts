@@ -1,5 +1,7 @@
 /** Holds and releases the marked tags of the page. */
-import { FOREIGN, FREE, held, released } from './gate';
+import { FOREIGN, FREE } from './answer';
+import { emit } from './events';
+import { held, released } from './gate';
 import { loader } from './loader';
 
 /** Marked by the owner, or held by the inline stub because of its host. */
@@ -11,6 +13,15 @@ const MARKED = 'script[type="text/plain"],iframe,img,source,video,audio,track,ob
 /** Attributes that load or apply something. A tag that waits has them as `data-…`. */
 const LIVE = ['src', 'srcset', 'poster', 'href', 'data'];
 
+/** Decides about nodes that are known by their host. */
+export const byHost = { decide: (host: string): number => +!held(loader.b, host) };
+
+/** Run after each look at the page. */
+export const after: (() => void)[] = [];
+
+/** Embeds that the visitor has loaded without a choice for their category. */
+export const once = new WeakSet<Element>();
+
 /** Scripts that were released and have not run yet; an inline script waits for them, as in a parsed page. */
 let running = 0;
 
@@ -19,7 +30,7 @@ export function apply(): void {
   let waits = false;
   for (const tag of document.querySelectorAll<HTMLElement>(MARKED)) {
     const { assentHost, category } = tag.dataset;
-    const answer = assentHost ? +!held(loader.b, assentHost) : released(category!);
+    const answer = once.has(tag) ? FREE : assentHost ? byHost.decide(assentHost) : released(category!);
     // A script that ran meanwhile may have had this one released by a choice of its own.
     if (!tag.isConnected) continue;
     if (!(tag instanceof HTMLScriptElement)) {
@@ -33,6 +44,7 @@ export function apply(): void {
       if (!waits || parallel) run(tag, src, !late && !parallel);
     }
   }
+  for (const then of after) then();
 }
 
 /** Runs a held script in its place. `blocks`: inline scripts after it wait for it, as in a parsed page. */
@@ -67,6 +79,7 @@ function run(held: HTMLScriptElement, src: string | undefined, blocks: boolean):
     };
   }
   held.replaceWith(script);
+  emit('released', script);
   if (document.write != write) document.write = write;
 }
 
@@ -106,6 +119,7 @@ function embed(tag: HTMLElement, free: boolean): void {
     }
   }
   if (!free) tag.replaceWith(next);
+  emit(free ? 'released' : 'held', next);
   // A player that has found no source does not look again by itself.
   const player = next.closest<HTMLMediaElement>('video,audio');
   if (player && tag != player) player.load();

@@ -6,7 +6,7 @@ use axum::{
     body::Bytes,
     extract::Path,
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::Response,
+    response::{IntoResponse, Response},
     routing::get,
 };
 
@@ -21,6 +21,7 @@ use crate::{
 pub(crate) fn router() -> Router<AppState> {
     Router::new()
         .route("/a/{hash}/{file}", get(immutable))
+        .route("/assent.d.ts", get(types))
         .route("/favicon.svg", get(icon))
         .route("/favicon.ico", get(icon))
 }
@@ -55,6 +56,19 @@ async fn icon(headers: HeaderMap) -> Result<Response, Problem> {
         HeaderValue::from_static("public, max-age=86400"),
     );
     Ok(response)
+}
+
+/// The types of `window.assent`, for the editors of those who write against it.
+async fn types() -> impl IntoResponse {
+    const TYPES: &str = include_str!("../../../app/types/assent.d.ts");
+    (
+        [
+            (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::CACHE_CONTROL, "public, max-age=300"),
+        ],
+        TYPES,
+    )
 }
 
 fn missing() -> Problem {

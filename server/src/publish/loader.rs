@@ -30,6 +30,7 @@ struct Settings<'a> {
     q: u8,
     e: u16,
     i: u32,
+    x: u8,
     c: String,
     t: String,
     b: String,
@@ -54,6 +55,7 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
         q: u8::from(rule.honours_gpc),
         e: rule.expiry_days,
         i: first_visit(rule),
+        x: 0,
         c: config.erase_list(&[ItemKind::Cookie]),
         t: config.erase_list(&[ItemKind::LocalStorage, ItemKind::SessionStorage]),
         b: config.host_list(),
@@ -64,7 +66,7 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
     };
     // The cookies are read here, outside of every function: Chromium looks at the stack of who reads them, and for
     // that parses each function on it once more.
-    let mut out = String::from("((ASSENT,COOKIES)=>{");
+    let mut out = String::from("((ASSENT,COOKIES)=>{var PARTS=[];");
     out.push_str(asset_text("host.js").trim_end());
     out.push_str("})(");
     match serde_json::to_string(&settings) {

@@ -1,0 +1,50 @@
+/** What the loader offers to its further parts: those that the publisher puts into it where a site uses them, and
+    those that come after the page has loaded. */
+import type { Assent } from '../../types/assent';
+import type { emit, on } from './events';
+import { server, loader, type Loader } from './loader';
+
+/** The loader, as its parts see it. */
+export interface Host {
+  /** `window.assent`. */
+  assent: Assent;
+  /** Run whenever the gate has been applied to the page. */
+  after: (() => void)[];
+  apply(): void;
+  /** Decides about nodes of a host, as HELD, FREE or FOREIGN; a part may put another in its place. */
+  byHost: { decide(host: string): number };
+  emit: typeof emit;
+  /** The granted categories, as bits. */
+  granted(): number;
+  loader: Loader;
+  on: typeof on;
+  /** Embeds that the visitor has loaded without a choice for their category. */
+  once: WeakSet<Element>;
+  /** Whether a tag with this `data-category` may run: HELD, FREE or FOREIGN. */
+  released(category: string): number;
+  server: string;
+}
+
+/** Filled by the parts, which stand before this code in the loader. */
+declare const PARTS: ((host: Host) => void)[];
+
+/** The parts that this site's loader holds. */
+export const parts = PARTS;
+
+/** Runs something when the page has loaded and is at rest, so that it competes with nothing. */
+export function rest(then: () => void): void {
+  const later = () => setTimeout(then, 500);
+  if (document.readyState == 'complete') later();
+  else addEventListener('load', later);
+}
+
+let asked = false;
+
+/** Loads the parts that few pages need, once. */
+export function late(host: Host): void {
+  if (asked) return;
+  asked = true;
+  rest(() => {
+    import(`${server}${loader.a}late.js`).then((module) => module.default(host)).catch(() => {});
+  });
+}

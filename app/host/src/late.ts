@@ -1,0 +1,8 @@
+/** What few pages need, loaded after them. */
+import { debug } from './late/debug';
+import type { Host } from './host';
+
+/** Starts what this page asks for. */
+export default function (host: Host): void {
+  if (/[?&]assent_debug\b/.test(location.search)) debug(host);
+}
