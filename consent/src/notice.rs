@@ -140,6 +140,13 @@ texts! {
     kind_session_storage,
     /// Label of the link to a provider's policy.
     provider_policy,
+    /// Said in place of a held embed; `{source}` stands for whom it comes from, `{category}` for the label of
+    /// its category.
+    placeholder_text,
+    /// Loads one held embed until the tab is closed.
+    placeholder_once,
+    /// Grants the categories of a held embed.
+    placeholder_always,
     /// The center's heading.
     center_title,
     /// The center's introduction.
@@ -208,6 +215,10 @@ texts! {
     own_center,
     /// How long it stays.
     own_center_kept,
+    /// What the list of the embeds that were loaded once is for.
+    own_once,
+    /// How long it stays.
+    own_once_kept,
 }
 
 impl Texts {
@@ -286,6 +297,8 @@ pub struct NoticeService {
     pub purpose: String,
     /// The provider's policy; empty if none is known.
     pub policy_url: String,
+    /// Hosts that it loads from; `*` stands for any run of characters.
+    pub hosts: Vec<String>,
     /// What it stores.
     pub items: Vec<NoticeItem>,
 }
@@ -355,6 +368,7 @@ fn shown_service(config: &SiteConfig, service: &Service, texts: &Texts, language
         provider: service.provider.clone(),
         purpose: service.purpose.get(language, fallback).to_owned(),
         policy_url: service.policy_url.clone().unwrap_or_default(),
+        hosts: service.hosts.clone(),
         items: service
             .items
             .iter()
@@ -377,13 +391,22 @@ fn own_service(config: &SiteConfig, rule: &Rule, texts: &Texts) -> NoticeService
         purpose: purpose.to_owned(),
         lifetime: lifetime.replace("{days}", &days),
     };
+    let once = config.placeholders.then(|| {
+        item(
+            "-once",
+            ItemKind::SessionStorage,
+            &texts.own_once,
+            &texts.own_once_kept,
+        )
+    });
     NoticeService {
         id: OWN_SERVICE.to_owned(),
         name: "Assent".to_owned(),
         provider: config.controller.clone(),
         purpose: texts.own_purpose.clone(),
         policy_url: String::new(),
-        items: vec![
+        hosts: Vec::new(),
+        items: [
             item("", ItemKind::Cookie, &texts.own_choice, &texts.own_choice_kept),
             item(
                 "-center",
@@ -403,7 +426,10 @@ fn own_service(config: &SiteConfig, rule: &Rule, texts: &Texts) -> NoticeService
                 &texts.own_receipt,
                 &texts.own_receipt_kept,
             ),
-        ],
+        ]
+        .into_iter()
+        .chain(once)
+        .collect(),
     }
 }
 
@@ -413,7 +439,7 @@ mod tests {
 
     #[test]
     fn what_assent_stores_stands_first_under_necessary() {
-        let config: SiteConfig =
+        let mut config: SiteConfig =
             serde_json::from_str(include_str!("../testdata/site.json")).expect("golden configuration");
         let texts: Texts =
             serde_json::from_str(include_str!("../../app/texts/en.json")).expect("built-in wordings");
@@ -425,7 +451,8 @@ mod tests {
         );
         let names: Vec<_> = own.items.iter().map(|item| item.name.as_str()).collect();
         let id = &config.id;
-        let expected = ["", "-center", "-outbox", "-receipt"].map(|suffix| format!("assent-{id}{suffix}"));
+        let expected =
+            ["", "-center", "-outbox", "-receipt", "-once"].map(|suffix| format!("assent-{id}{suffix}"));
         assert_eq!(names, expected);
         assert_eq!(
             own.items[0].lifetime,
@@ -436,6 +463,13 @@ mod tests {
                 .iter()
                 .flat_map(|category| &category.services)
                 .all(|service| service.id != OWN_SERVICE)
+        );
+        config.placeholders = false;
+        let shown = categories(&config, &config.rules[0], &texts, "en");
+        assert_eq!(
+            shown[0].services[0].items.len(),
+            4,
+            "what is not used is not stored"
         );
     }
 }

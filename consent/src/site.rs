@@ -40,6 +40,9 @@ pub struct SiteConfig {
     /// Wordings that replace the built-in ones: language → key of [`Texts`](crate::notice::Texts) → text.
     #[serde(default)]
     pub texts: BTreeMap<String, BTreeMap<String, String>>,
+    /// Whether a held embed shows what it is, with the buttons that load it.
+    #[serde(default = "yes")]
+    pub placeholders: bool,
 }
 
 /// Region → what is asked for.

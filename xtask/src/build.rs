@@ -11,7 +11,7 @@ const SCRIPTS: [(&str, &str, &str); 3] = [
     ("stub", "stub", "iife"),
     ("late", "late", "esm"),
 ];
-const STYLES: [&str; 4] = ["banner", "dialog", "center", "console"];
+const STYLES: [&str; 5] = ["banner", "dialog", "placeholder", "center", "console"];
 
 /// Builds the server for development and returns its path.
 ///

@@ -8,8 +8,8 @@ import { server, loader, type Loader } from './loader';
 export interface Host {
   /** `window.assent`. */
   assent: Assent;
-  /** Run whenever the gate has been applied to the page. */
-  after: (() => void)[];
+  /** Run whenever the gate has been applied to the page, told whether any embed is held. */
+  after: ((embeds: boolean) => void)[];
   apply(): void;
   /** Decides about nodes of a host, as HELD, FREE or FOREIGN; a part may put another in its place. */
   byHost: { decide(host: string): number };
@@ -23,6 +23,8 @@ export interface Host {
   /** Whether a tag with this `data-category` may run: HELD, FREE or FOREIGN. */
   released(category: string): number;
   server: string;
+  /** Adds a style sheet to the page. */
+  style(css: string): void;
 }
 
 /** Filled by the parts, which stand before this code in the loader. */

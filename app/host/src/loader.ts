@@ -27,8 +27,7 @@ export interface Loader {
   t: string;
   /** Declared hosts of the optional services, likewise. */
   b: string;
-  /** What of `late.ts` the site needs: bit 0 placeholders, bit 1 the erasure of stored data that pages reach only
-      asynchronously. */
+  /** What of `late.ts` the site may need, as bits; not there if it is nothing. 1: placeholders. */
   x: number;
   /** Path of the folder with the lazily loaded files, `/a/HASH/`. */
   a: string;

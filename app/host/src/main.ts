@@ -7,7 +7,7 @@ import { signal } from './google';
 import { late, parts, rest, type Host } from './host';
 import { cookies, element, loader, server } from './loader';
 import { post, receipt, send, uuid, random } from './outbox';
-import { ask, asks, center, count, hold, holds, news, open, prefetch, preload, settle, type Known } from './surface';
+import { ask, asks, center, count, hold, holds, news, open, prefetch, preload, settle, style, type Known } from './surface';
 import { after, apply, byHost, once, watch } from './tags';
 
 const OPTIONAL = ['performance', 'functional', 'targeting'] as const;
@@ -222,11 +222,27 @@ function resume(): void {
 }
 
 /** What the further parts of the loader work with. */
-const host: Host = { assent, after, apply, byHost, emit, granted: () => state & 15, loader, on, once, released: gate.released, server };
+const host: Host = {
+  assent,
+  after,
+  apply,
+  byHost,
+  emit,
+  granted: () => state & 15,
+  loader,
+  on,
+  once,
+  released: gate.released,
+  server,
+  style,
+};
 
 function begin(): void {
   for (const part of parts) part(host);
-  if (loader.x || /[?&]assent_debug\b/.test(location.search)) late(host);
+  if (/[?&]assent_debug\b/.test(location.search)) late(host);
+  after.push((embeds) => {
+    if (embeds && loader.x & 1) late(host);
+  });
   if (first) {
     state = first & 63;
     signal('default', first >> 6);

@@ -28,7 +28,8 @@ const banner = (): HTMLElement | null | undefined => root?.querySelector('.assen
 /** Whether the banner stands on the page. */
 export const asks = (): boolean => !!banner();
 
-function style(css: string): void {
+/** Adds a style sheet to the page, whatever its Content Security Policy. */
+export function style(css: string): void {
   try {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(css);

@@ -1,11 +1,12 @@
 /** Holds and releases the marked tags of the page. */
 import { FOREIGN, FREE } from './answer';
+import { EMBEDS } from './embeds';
 import { emit } from './events';
 import { held, released } from './gate';
 import { loader } from './loader';
 
 /** Marked by the owner, or held by the inline stub because of its host. */
-const MARKED = 'script[type="text/plain"],iframe,img,source,video,audio,track,object,embed,link,style'
+const MARKED = `script[type="text/plain"],img,source,track,link,style,${EMBEDS}`
   .split(',')
   .map((tag) => `${tag}[data-category],${tag}[data-assent-host]`)
   .join();
@@ -16,8 +17,8 @@ const LIVE = ['src', 'srcset', 'poster', 'href', 'data'];
 /** Decides about nodes that are known by their host. */
 export const byHost = { decide: (host: string): number => +!held(loader.b, host) };
 
-/** Run after each look at the page. */
-export const after: (() => void)[] = [];
+/** Run after each look at the page, told whether any embed is held. */
+export const after: ((embeds: boolean) => void)[] = [];
 
 /** Embeds that the visitor has loaded without a choice for their category. */
 export const once = new WeakSet<Element>();
@@ -27,6 +28,7 @@ let running = 0;
 
 /** Releases, in document order, every held tag whose categories are granted, and holds embeds whose are not. */
 export function apply(): void {
+  let embeds = false;
   let waits = false;
   for (const tag of document.querySelectorAll<HTMLElement>(MARKED)) {
     const { assentHost, category } = tag.dataset;
@@ -34,6 +36,7 @@ export function apply(): void {
     // A script that ran meanwhile may have had this one released by a choice of its own.
     if (!tag.isConnected) continue;
     if (!(tag instanceof HTMLScriptElement)) {
+      embeds ||= !answer && !!tag.closest(EMBEDS);
       if (answer != FOREIGN) embed(tag, answer == FREE);
     } else if (answer == FREE) {
       const src = tag.getAttribute('src') ?? tag.dataset.src;
@@ -44,7 +47,7 @@ export function apply(): void {
       if (!waits || parallel) run(tag, src, !late && !parallel);
     }
   }
-  for (const then of after) then();
+  for (const then of after) then(embeds);
 }
 
 /** Runs a held script in its place. `blocks`: inline scripts after it wait for it, as in a parsed page. */

@@ -30,6 +30,7 @@ struct Settings<'a> {
     q: u8,
     e: u16,
     i: u32,
+    #[serde(skip_serializing_if = "is_zero")]
     x: u8,
     c: String,
     t: String,
@@ -38,6 +39,11 @@ struct Settings<'a> {
     h: &'a str,
     y: &'a str,
     p: &'a str,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(bits: &u8) -> bool {
+    *bits == 0
 }
 
 /// The loader's source for one rule and language.
@@ -55,7 +61,7 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
         q: u8::from(rule.honours_gpc),
         e: rule.expiry_days,
         i: first_visit(rule),
-        x: 0,
+        x: u8::from(config.placeholders),
         c: config.erase_list(&[ItemKind::Cookie]),
         t: config.erase_list(&[ItemKind::LocalStorage, ItemKind::SessionStorage]),
         b: config.host_list(),

@@ -105,7 +105,7 @@ async fn the_loader_carries_the_site() {
     for name in ["n", "a", "h", "y"] {
         settings.as_object_mut().unwrap().remove(name);
     }
-    insta::assert_snapshot!(settings, @r#"{"b":"3ads.example","c":"3_ads*","d":1,"e":180,"i":4113,"l":"en","m":0,"p":"Privacy settings","q":1,"r":1,"s":"shop","t":"","v":1}"#);
+    insta::assert_snapshot!(settings, @r#"{"b":"3ads.example","c":"3_ads*","d":1,"e":180,"i":4113,"l":"en","m":0,"p":"Privacy settings","q":1,"r":1,"s":"shop","t":"","v":1,"x":1}"#);
     for path in ["/s/other.js", "/s/shop", "/s/.js"] {
         assert_eq!(app.get(path).empty().await.status, 404, "{path}");
     }

@@ -34,6 +34,7 @@ pub fn config(site: &str) -> SiteConfig {
         }],
         services: vec![service("analytics", Category::Performance, &["_visits"])],
         texts: std::collections::BTreeMap::new(),
+        placeholders: true,
     }
 }
 
