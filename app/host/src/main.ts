@@ -4,9 +4,10 @@ import { erase, read, write } from './cookie';
 import * as gate from './gate';
 import { emit, on } from './events';
 import { signal } from './google';
-import { late, parts, rest, type Host } from './host';
+import { late, parts, type Host } from './host';
 import { cookies, element, loader, server } from './loader';
 import { post, receipt, send, uuid, random } from './outbox';
+import { rest } from './rest';
 import { ask, asks, center, count, hold, holds, news, open, prefetch, preload, settle, type Known } from './surface';
 import { after, apply, byHost, once, watch } from './tags';
 
@@ -222,7 +223,7 @@ function resume(): void {
 }
 
 /** What the further parts of the loader work with. */
-const host: Host = { assent, after, apply, byHost, emit, granted: () => state & 15, loader, on, once, released: gate.released, server };
+const host: Host = { assent, after, allowed: gate.allowed, apply, byHost, emit, granted: () => state & 15, loader, on, once, released: gate.released, server };
 
 function begin(): void {
   for (const part of parts) part(host);

@@ -1,7 +1,7 @@
 /** Holds and releases the marked tags of the page. */
 import { FOREIGN, FREE } from './answer';
 import { emit } from './events';
-import { held, released } from './gate';
+import { allowed, released } from './gate';
 import { loader } from './loader';
 
 /** Marked by the owner, or held by the inline stub because of its host. */
@@ -13,8 +13,8 @@ const MARKED = 'script[type="text/plain"],iframe,img,source,video,audio,track,ob
 /** Attributes that load or apply something. A tag that waits has them as `data-…`. */
 const LIVE = ['src', 'srcset', 'poster', 'href', 'data'];
 
-/** Decides about nodes that are known by their host. */
-export const byHost = { decide: (host: string): number => +!held(loader.b, host) };
+/** Decides about nodes that are known by their host; what no service declares may load. */
+export const byHost = { decide: (host: string): number => +!!allowed(loader.b, `${host}/`) };
 
 /** Run after each look at the page. */
 export const after: (() => void)[] = [];
