@@ -17,8 +17,8 @@ async function start(program, args, options) {
   await new Promise((done, fail) => child.once('spawn', done).once('error', fail));
   return {
     child,
-    async close() {
-      child.kill();
+    async close(signal) {
+      child.kill(signal);
       await ended;
     },
   };
@@ -49,7 +49,8 @@ async function driver(door) {
   const screen = await display();
   let running;
   const close = async () => {
-    await running?.close();
+    // One that hangs may not listen to anything milder.
+    await running?.close('SIGKILL');
     await screen.close();
   };
   try {
