@@ -1,11 +1,7 @@
 /** Holds and releases the marked tags of the page. */
-<<<<<<< HEAD
 import { FREE, HELD } from './answer';
 import { emit } from './events';
 import { allowed, released } from './gate';
-=======
-import { FREE, HELD, held, released } from './gate';
->>>>>>> engines
 import { loader } from './loader';
 
 /** Marked by the owner, or held by the inline stub because of its host. */
