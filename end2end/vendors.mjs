@@ -46,12 +46,16 @@ function answer(request, response, requests) {
   }, wait);
 }
 
-/** Starts the recorder: `{ port, requests, close() }`; `requests` holds `{ host, path, cookie }`. */
+/**
+ * Starts the recorder: `{ port, requests, greeted, close() }`; `requests` holds `{ host, path, cookie }`,
+ * `greeted` the host of every connection, also where no request follows.
+ */
 export async function vendors() {
   const requests = [];
+  const greeted = [];
   const handle = (request, response) => answer(request, response, requests);
   const plain = http.createServer(handle);
-  const secure = https.createServer(certificate(), handle);
+  const secure = https.createServer({ ...certificate(), SNICallback: (name, done) => done(null, void greeted.push(name)) }, handle);
   const sockets = new Set();
   // One port for both: a TLS greeting begins with the byte 22.
   const door = net.createServer((socket) => {
@@ -69,6 +73,7 @@ export async function vendors() {
   return {
     port: door.address().port,
     requests,
+    greeted,
     close() {
       for (const socket of sockets) socket.destroy();
       door.close();

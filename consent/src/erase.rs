@@ -23,15 +23,20 @@ pub fn is_erased(list: &[u8], name: &[u8], granted: Categories) -> bool {
     erased
 }
 
-/// Whether a node of `host` has to wait: any declaration of the host is of a category that is not granted. The
-/// list has the same form; a host that serves several categories needs all of them.
-pub fn is_held(list: &[u8], host: &[u8], granted: Categories) -> bool {
-    list.split(|byte| *byte == b' ').any(|entry| match entry {
-        [digit @ b'0'..=b'3', pattern @ ..] => {
-            granted.bits() & (1 << (digit - b'0')) == 0 && matches(pattern, host)
+/// Whether what loads from `place`, a host with a path (`www.vendor.example/embed/1`), may load: every declaration of
+/// the place is of a granted category. `None` if nothing declares it. The list has the same form, with patterns of
+/// whole places: `www.vendor.example/*`.
+pub fn is_allowed(list: &[u8], place: &[u8], granted: Categories) -> Option<bool> {
+    let mut allowed = None;
+    for entry in list.split(|byte| *byte == b' ') {
+        if let [digit @ b'0'..=b'3', pattern @ ..] = entry
+            && matches(pattern, place)
+            && allowed != Some(false)
+        {
+            allowed = Some(granted.bits() & (1 << (digit - b'0')) != 0);
         }
-        _ => false,
-    })
+    }
+    allowed
 }
 
 /// Whether `name` matches `pattern`, in which `*` stands for any run of bytes, the empty one included.
@@ -89,13 +94,21 @@ mod tests {
     }
 
     #[test]
-    fn a_host_of_two_categories_needs_both() {
-        let list = b"1tags.example 3tags.example 3*.ads.example";
+    fn a_place_of_two_categories_needs_both() {
+        let list = b"1tags.example/* 3tags.example/* 3*.ads.example/* 2maps.example/embed/*";
         let performance = Categories::granted(Category::Performance.set().bits());
-        assert!(is_held(list, b"tags.example", performance));
-        assert!(is_held(list, b"eu.ads.example", performance));
-        assert!(!is_held(list, b"tags.example", Categories::ALL));
-        assert!(!is_held(list, b"cdn.example", Categories::NECESSARY));
+        assert_eq!(is_allowed(list, b"tags.example/", performance), Some(false));
+        assert_eq!(is_allowed(list, b"eu.ads.example/x.js", performance), Some(false));
+        assert_eq!(
+            is_allowed(list, b"tags.example/a.js", Categories::ALL),
+            Some(true)
+        );
+        assert_eq!(is_allowed(list, b"cdn.example/", Categories::ALL), None);
+        assert_eq!(
+            is_allowed(list, b"maps.example/embed/1", performance),
+            Some(false)
+        );
+        assert_eq!(is_allowed(list, b"maps.example/search", performance), None);
     }
 
     proptest! {
@@ -117,6 +130,7 @@ mod tests {
         #[test]
         fn necessary_items_and_any_bytes_are_safe(list: Vec<u8>, name: Vec<u8>) {
             prop_assert!(!is_erased(&list, &name, Categories::ALL));
+            prop_assert_ne!(is_allowed(&list, &name, Categories::ALL), Some(false));
         }
     }
 }

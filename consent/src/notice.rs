@@ -140,9 +140,10 @@ texts! {
     kind_session_storage,
     /// Label of the link to a provider's policy.
     provider_policy,
-    /// Said in place of a held embed; `{source}` stands for whom it comes from, `{category}` for the label of
-    /// its category.
-    placeholder_text,
+    /// Said in place of a held embed; `{source}` stands for whom it comes from.
+    placeholder_from,
+    /// Said after it; `{category}` stands for the labels of the embed's categories.
+    placeholder_category,
     /// Loads one held embed until the tab is closed.
     placeholder_once,
     /// Grants the categories of a held embed.
@@ -297,7 +298,7 @@ pub struct NoticeService {
     pub purpose: String,
     /// The provider's policy; empty if none is known.
     pub policy_url: String,
-    /// Hosts that it loads from; `*` stands for any run of characters.
+    /// Hosts that it loads from, as declared.
     pub hosts: Vec<String>,
     /// What it stores.
     pub items: Vec<NoticeItem>,

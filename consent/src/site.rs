@@ -37,12 +37,43 @@ pub struct SiteConfig {
     /// The technologies in use.
     #[serde(default)]
     pub services: Vec<Service>,
+    /// What becomes of tags that nobody has marked.
+    #[serde(default)]
+    pub blocking: Blocking,
     /// Wordings that replace the built-in ones: language → key of [`Texts`](crate::notice::Texts) → text.
     #[serde(default)]
     pub texts: BTreeMap<String, BTreeMap<String, String>>,
     /// Whether a held embed shows what it is, with the buttons that load it.
     #[serde(default = "yes")]
     pub placeholders: bool,
+}
+
+/// Automatic blocking: tags, frames, pictures and calls of third parties wait for their category without a mark.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blocking {
+    /// Whether it is on.
+    #[serde(default)]
+    pub mode: BlockingMode,
+    /// Whether a third party that neither a service nor the shipped list names waits as well, for all categories.
+    #[serde(default)]
+    pub hold_unknown: bool,
+    /// Hosts that are never touched, with all below them, beside the site's own.
+    #[serde(default)]
+    pub allow: Vec<String>,
+}
+
+/// Modes of automatic blocking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BlockingMode {
+    /// Only marked tags are held.
+    #[default]
+    Off,
+    /// Nothing more is held, but the page says what would be.
+    Report,
+    /// Third parties wait for their category.
+    Enforce,
 }
 
 /// Region → what is asked for.
@@ -86,7 +117,7 @@ pub struct Service {
     /// The provider's privacy policy, http(s).
     #[serde(default)]
     pub policy_url: Option<String>,
-    /// Hosts that it loads from.
+    /// Hosts that it loads from, `*` standing for any run of characters, perhaps with a path: `www.vendor.example/maps/*`.
     #[serde(default)]
     pub hosts: Vec<String>,
     /// What it stores in the browser.
@@ -217,21 +248,35 @@ impl SiteConfig {
         entries.into_iter().collect::<Vec<_>>().join(" ")
     }
 
-    /// The declared hosts of the optional services, in the form of the list that [`erase`](crate::erase)
-    /// reads: a node of a listed host waits for its category.
+    /// The declared hosts of the optional services as patterns of places, in the form of the list that
+    /// [`erase`](crate::erase) reads: what loads from there waits for its category.
     pub fn host_list(&self) -> String {
         let entries: BTreeSet<String> = self
             .services
             .iter()
             .filter(|service| service.category != Category::Necessary)
             .flat_map(|service| {
-                service
-                    .hosts
-                    .iter()
-                    .map(|host| format!("{}{host}", service.category as u8))
+                service.hosts.iter().map(|host| {
+                    let path = if host.contains('/') { "" } else { "/*" };
+                    format!("{}{host}{path}", service.category as u8)
+                })
             })
             .collect();
         entries.into_iter().collect::<Vec<_>>().join(" ")
+    }
+
+    /// The hosts that automatic blocking never touches, each with all below it: the site's own, without `www.`, and
+    /// those that the owner allows.
+    pub fn own_hosts(&self) -> BTreeSet<&str> {
+        let origins = self.origins.iter().filter_map(|origin| {
+            let host = origin.split("://").nth(1)?;
+            let host = host.rsplit_once(':').map_or(host, |(name, _)| name);
+            Some(host.strip_prefix("www.").unwrap_or(host))
+        });
+        let allowed = self.blocking.allow.iter();
+        origins
+            .chain(allowed.map(|host| host.strip_prefix("*.").unwrap_or(host)))
+            .collect()
     }
 
     /// Checks everything that the types do not.
@@ -293,6 +338,17 @@ impl SiteConfig {
                 );
             }
             faults.service(&format!("services[{at}]"), service);
+        }
+        faults.bounded("blocking.allow", self.blocking.allow.len(), 0, LIST_MAX);
+        for (at, host) in self.blocking.allow.iter().enumerate() {
+            if !is_host(host.strip_prefix("*.").unwrap_or(host))
+                || host.get(1..).is_some_and(|rest| rest.contains('*'))
+            {
+                faults.add(
+                    &format!("blocking.allow[{at}]"),
+                    "must be a host name in lower case such as cdn.vendor.example, which stands for all below it too",
+                );
+            }
         }
         let storage = [ItemKind::LocalStorage, ItemKind::SessionStorage];
         if [
@@ -356,10 +412,11 @@ impl Faults {
         self.local_text(&format!("{path}.purpose"), &service.purpose);
         self.bounded(&format!("{path}.hosts"), service.hosts.len(), 0, LIST_MAX);
         for (at, host) in service.hosts.iter().enumerate() {
-            if !is_host(host) {
+            let (name, below) = host.split_once('/').unwrap_or((host, ""));
+            if !is_host(name) || below.contains(char::is_whitespace) || host.len() > 253 {
                 self.add(
                     &format!("{path}.hosts[{at}]"),
-                    "must be a host name in lower case such as www.vendor.example or *.vendor.example",
+                    "must be a host name in lower case such as www.vendor.example or *.vendor.example, perhaps with a path such as www.vendor.example/maps/*",
                 );
             }
         }
@@ -515,7 +572,6 @@ mod tests {
         for host in [
             "Tracker.example",
             "https://a.example",
-            "a.example/x",
             "a.example.",
             "a.example:8",
             "*",
@@ -593,5 +649,32 @@ mod tests {
         config.services[0].id = OWN_SERVICE.to_owned();
         let fields: Vec<_> = config.faults().into_iter().map(|fault| fault.field).collect();
         assert_eq!(fields, ["id", "rules[0].expiry_days", "services[0].id"]);
+    }
+
+    #[test]
+    fn blocking_never_touches_the_sites_own_hosts() {
+        let mut config = config();
+        config.origins = vec![
+            "https://www.shop.example:8443".to_owned(),
+            "http://127.0.0.1:80".to_owned(),
+        ];
+        config.blocking.allow = vec!["*.cdn.example".to_owned()];
+        let own: Vec<_> = config.own_hosts().into_iter().collect();
+        assert_eq!(own, ["127.0.0.1", "cdn.example", "shop.example"]);
+        config.blocking.allow = vec!["*".to_owned(), "a.*.example".to_owned(), String::new()];
+        let fields: Vec<_> = config.faults().into_iter().map(|fault| fault.field).collect();
+        assert_eq!(
+            fields,
+            ["blocking.allow[0]", "blocking.allow[1]", "blocking.allow[2]"]
+        );
+    }
+
+    #[test]
+    fn a_service_may_name_a_path_of_a_host() {
+        let mut config = config();
+        config.services[1].hosts = vec!["www.vendor.example/maps/*".to_owned()];
+        assert_eq!(config.faults(), []);
+        config.services[1].hosts = vec!["/maps".to_owned(), "a.example/b c".to_owned()];
+        assert_eq!(config.faults().len(), 2);
     }
 }

@@ -1,5 +1,6 @@
-// Hostile pages: each file of end2end/pages is a case, with what must be seen in the browser's own network log
-// and cookie jar. A page says in its first script (application/json, id "case"):
+// Hostile pages: each file of end2end/pages is a case, in each engine of end2end/engines, with what must be seen
+// in the browser's own network log and cookie jar and in what arrives at the vendors. A page says in its first
+// script (application/json, id "case"):
 //   case      what it is about
 //   tag       attributes of the loader's tag; `async fetchpriority="high"` if it says nothing
 //   before    what may be requested of vendors before the choice, as host + path; nothing if it says nothing
@@ -8,16 +9,28 @@
 //   ran       what must have run, in this order (`window.ran`)
 //   holds     an expression that must be true in the page at the end
 //   withdrawn an expression that must be true in the page after everything is withdrawn
+//   not       engine (as its file is called) to the reason why the case cannot be run there
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 
-import { banner, ran, settle, until, world } from '../harness.mjs';
+import * as chromium from '../engines/chromium.mjs';
+import * as firefox from '../engines/firefox.mjs';
+import * as webkit from '../engines/webkit.mjs';
+import { until, world } from '../harness.mjs';
 import { ROOT } from '../server.mjs';
 
 const FOLDER = join(ROOT, 'end2end/pages');
 const CASE = /<script type="application\/json" id="case">([^]*?)<\/script>\n/;
+/** For the engines whose drivers tell of no errors, or of more than errors. */
+const NOTE_ERRORS = `<script>window.errors = [];
+addEventListener('error', (event) => window.errors.push(event.message));
+addEventListener('unhandledrejection', (event) => window.errors.push(String(event.reason)));</script>`;
+const BANNER_SHOWN = "!!document.querySelector('#assent .assent-banner')?.checkVisibility()";
+const VENDOR = /\.vendor\.example$/;
+const PLAYED = /\.(mp3|webm)$/;
+const ALL = { performance: true, functional: true, targeting: true };
 
 const cases = readdirSync(FOLDER)
   .filter((name) => name.endsWith('.html'))
@@ -26,41 +39,87 @@ const cases = readdirSync(FOLDER)
     return { name, ...JSON.parse(text.match(CASE)[1]), text: text.replace(CASE, '') };
   });
 
-let shop;
-before(async () => {
-  shop = await world();
-  for (const { name, text, tag } of cases) shop.pages.set(`/${name}`, { body: text.replace('<!-- loader -->', shop.tag(tag)) });
-});
-after(() => shop?.close());
+/** Time for something that must not happen to happen. */
+const settle = () => new Promise((done) => setTimeout(done, 700));
 
-/** What a visitor's browser has asked vendors for, as host and path, sorted. */
-const asked = (visitor) =>
-  visitor
-    .foreign()
-    .map((url) => new URL(url))
-    .map((url) => url.host + url.pathname)
-    .sort();
+/** Host and path of each address, sorted. */
+const places = (urls) => urls.map((url) => url.host + url.pathname).sort();
 
-for (const { name, case: what, before: early = [], set = { performance: true, functional: true, targeting: true }, ...expected } of cases) {
-  test(`${name}: ${what}`, async () => {
-    const visitor = await shop.visitor();
-    const page = await visitor.open(`/${name}`);
-    await banner(page).waitFor();
-    await settle(page);
-    assert.deepEqual(asked(visitor), early.toSorted(), 'requests before the choice');
-    assert.deepEqual(await visitor.cookies(), [], 'cookies before the choice');
-    await page.evaluate((categories) => window.assent.set(categories), set);
-    const wanted = [...early, ...(expected.requested ?? [])].sort();
-    await until(() => asked(visitor).length >= wanted.length, wanted.join()).catch(() => {});
-    await settle(page);
-    assert.deepEqual(asked(visitor), wanted, 'requests after the choice');
-    assert.deepEqual(await ran(page), expected.ran ?? [], 'what ran');
-    if (expected.holds) assert.ok(await page.evaluate(expected.holds), expected.holds);
-    if (expected.withdrawn) {
-      await page.evaluate(() => window.assent.withdraw());
-      await until(() => page.evaluate(expected.withdrawn), expected.withdrawn);
-    }
-    assert.deepEqual(page.errors, []);
-    await visitor.close();
-  });
+/** Runs a case with a fresh visitor. */
+async function run({ name, before: early = [], set = ALL, requested = [], ran = [], holds, withdrawn }, shop, engine, visitor) {
+  const { recorder } = engine;
+  const earlier = { requests: recorder.requests.length, greeted: recorder.greeted.length };
+  /** What has arrived at vendors. A player asks for its file once or for parts of it, as it likes. */
+  const arrived = () =>
+    places(recorder.requests.slice(earlier.requests).map(({ host, path }) => new URL(`https://${host}${path}`))).filter(
+      (place, index, all) => !PLAYED.test(place) || place !== all[index - 1],
+    );
+  /** Vendors that were connected to, with or without a request. */
+  const connected = () => recorder.greeted.slice(earlier.greeted).filter((host) => VENDOR.test(host));
+  const isForeign = (url) => url.protocol !== 'data:' && ![shop.origin, shop.server.origin].includes(url.origin);
+  /** What the browser says it has asked vendors for, where it says so. */
+  const asked = () => visitor.requests() && places(visitor.requests().map((url) => new URL(url)).filter(isForeign));
+  const expectRequests = (wanted, when) => {
+    assert.deepEqual(arrived(), wanted.toSorted(), `arrived ${when}`);
+    if (asked()) assert.deepEqual(asked(), wanted.toSorted(), `asked ${when}`);
+  };
+
+  const page = await visitor.open(`/${name}`);
+  await until(() => page.evaluate(BANNER_SHOWN), 'the banner');
+  await settle();
+  expectRequests(early, 'before the choice');
+  const known = early.map((place) => place.split('/')[0]);
+  assert.deepEqual(connected().filter((host) => !known.includes(host)), [], 'connections before the choice');
+  // A vendor that may be asked may answer with a cookie, and some engines keep it.
+  const jar = (await visitor.cookies()).filter(({ domain }) => !known.includes(domain));
+  assert.deepEqual(jar, [], 'cookies before the choice');
+
+  await page.evaluate(`window.assent.set(${JSON.stringify(set)})`);
+  const wanted = [...early, ...requested];
+  await until(() => arrived().length >= wanted.length, wanted.join()).catch(() => {});
+  await settle();
+  expectRequests(wanted, 'after the choice');
+  assert.ok((await visitor.cookies()).some(({ name }) => name === 'assent-shop'), 'the choice is in the jar');
+  assert.deepEqual(await page.evaluate('window.ran ?? []'), ran, 'what ran');
+  if (holds) assert.ok(await page.evaluate(holds), holds);
+  if (withdrawn) {
+    await page.evaluate('window.assent.withdraw()');
+    await until(() => page.evaluate(withdrawn), withdrawn);
+    await settle();
+    expectRequests(wanted, 'after withdrawal');
+  }
+  assert.deepEqual(await page.errors(), []);
 }
+
+// Side by side, because most of a case's time is waiting.
+describe('hostile pages', { concurrency: 3 }, () => {
+  let shop;
+  before(async () => {
+    shop = await world();
+    for (const { name, text, tag } of cases) {
+      shop.pages.set(`/${name}`, { body: text.replace('<!-- loader -->', NOTE_ERRORS + shop.tag(tag)) });
+    }
+  });
+  after(() => shop?.close());
+
+  for (const engine of [chromium, firefox, webkit]) {
+    describe(engine.NAME, { concurrency: 1 }, () => {
+      let running;
+      before(async () => {
+        running = await engine.launch(shop);
+      });
+      after(() => running?.close());
+
+      for (const expected of cases) {
+        test(`${engine.NAME}: ${expected.name}: ${expected.case}`, { skip: expected.not?.[engine.NAME] }, async () => {
+          const visitor = await running.visitor();
+          try {
+            await run(expected, shop, running, visitor);
+          } finally {
+            await visitor.close();
+          }
+        });
+      }
+    });
+  }
+});

@@ -41,6 +41,9 @@ const categoryOf = {
   "Google Maps": "functional",
 };
 
+/** The states of a tag, said in full. */
+const plain = { held: "held, not run", ran: "has run", "until reload": "ran, held after a reload", loading: "loading" };
+
 /** The category under which the site's configuration declares an item. */
 const category = (kind, name) => declared.find((item) => item.kind === kind && item.pattern.test(name))?.category;
 
@@ -65,19 +68,27 @@ const table = (caption, heads, rows) => {
   return make("table", "", make("caption", "", caption), make("thead", "", head), make("tbody", "", ...rows));
 };
 
+/** The states of the tags, in a few words. */
+function told(now) {
+  const count = (state) => now.filter((tag) => tag.state === state).length;
+  const [held, ran, left] = [count("held"), count("ran"), count("until reload")];
+  if (held === now.length) return `All ${held} tags held, none has run`;
+  if (left) return `${left} of ${now.length} tags ran before, held after a reload`;
+  return `${ran} of ${now.length} tags have run${held ? `, ${held} held` : ""}`;
+}
+
 function draw() {
   const now = tags();
   const kept = items();
   const picture = JSON.stringify([now, kept]);
   if (picture === last) return;
   last = picture;
-  const ran = now.filter((tag) => tag.state !== "held" && tag.state !== "loading").length;
   const optional = kept.filter((item) => item.category !== "necessary").length;
-  sum.textContent = `${ran} of ${now.length} tags have run · ${optional} optional items stored`;
+  sum.textContent = `${told(now)} · ${optional || "no"} optional ${optional === 1 ? "item" : "items"} stored`;
   chips.replaceChildren(...now.map(chip));
   const kinds = { cookie: "cookie", "local-storage": "local storage", "session-storage": "session storage" };
   body.replaceChildren(
-    table("Tags on this page", ["Tag", "Category", "State"], now.map((tag) => row(tag.name, tag.category, tag.state))),
+    table("Tags on this page", ["Tag", "Category", "State"], now.map((tag) => row(tag.name, tag.category, plain[tag.state]))),
     table("In your browser, for this site", ["Name", "Category", "Kind"], kept.map((item) => row(item.name, item.category, kinds[item.kind]))),
     make("p", "panel-note", "All vendors here are local stand-ins: they set the well-known cookies and send nothing to anybody."),
   );

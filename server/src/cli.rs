@@ -51,6 +51,13 @@ enum Command {
         #[command(flatten)]
         options: Options,
     },
+    /// Print a Content Security Policy for each state of consent, as nginx writes it: the second wall.
+    Csp {
+        /// Id of the site.
+        site: String,
+        #[command(flatten)]
+        options: Options,
+    },
     /// Print the loader of a configuration, as visitors get it, without publishing anything.
     Loader {
         /// The configuration (JSON); the demo site's if none is given.
@@ -168,13 +175,16 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::SignIn { options } => print(&format!("{}\n", serve::sign_in_link(&options.config()?)?)),
         Command::Embed { site, options } => {
             let config = options.config()?;
-            if !serve::is_published(&config, &site)? {
-                return Err(Failure::Other(format!(
-                    "no site {site} is published in {}",
-                    config.server.data.display()
-                )));
-            }
+            let site = serve::published(&config, &site)?;
             print(&embed::forms(&config.server.origin(config.server.listen), &site))
+        }
+        Command::Csp { site, options } => {
+            let config = options.config()?;
+            let site = serve::published(&config, &site)?;
+            print(&embed::policies(
+                &config.server.origin(config.server.listen),
+                &site,
+            ))
         }
         Command::Loader { file, lang } => {
             let site = match file {

@@ -72,7 +72,9 @@ impl From<ConfigError> for Failure {
 }
 
 fn lines(faults: &[ConfigError]) -> String {
-    faults.iter().map(|fault| format!("\n  {fault}")).collect()
+    faults
+        .iter()
+        .fold(String::new(), |lines, fault| lines + "\n  " + &fault.to_string())
 }
 
 impl From<PublishError> for Failure {
@@ -152,14 +154,17 @@ fn database(config: &Config) -> Result<PathBuf, Failure> {
     )))
 }
 
-/// Whether the site is published in the server's folder.
-pub(crate) fn is_published(config: &Config, site: &str) -> Result<bool, Failure> {
+/// The configuration of a site that is published in the server's folder.
+pub(crate) fn published(config: &Config, site: &str) -> Result<SiteConfig, Failure> {
     database(config)?;
     runtime()?.block_on(async {
         let store = open(config).await?;
-        let found = current(&store, site).await?.is_some();
+        let found = current(&store, site).await?;
         store.close().await;
-        Ok(found)
+        found.map(|revision| revision.config).ok_or_else(|| {
+            let data = config.server.data.display();
+            Failure::Other(format!("no site {site} is published in {data}"))
+        })
     })
 }
 
@@ -339,7 +344,7 @@ async fn greet(app: &App, owner: &Owner, listen: SocketAddr) -> Result<(), Failu
             text,
             "\nPaste into the head of every page of {}:\n  {}",
             site.config.name,
-            script_tag(origin, &site.config.id)
+            script_tag(origin, &site.config)
         );
     }
     if sites.is_empty() {

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use crate::{Result, node, paths, process, step, wasm};
 
 /// Entry points of app/host, the assets that they become, and their form: the host stands in a function of the
-/// loader, the stub in a page; what comes late is a module.
-const SCRIPTS: [(&str, &str, &str); 3] = [
+/// loader, the parts of a site before it, the stub in a page; what comes late is a module.
+const SCRIPTS: [(&str, &str, &str); 4] = [
     ("main", "host", "esm"),
     ("stub", "stub", "iife"),
     ("late", "late", "esm"),
+    ("parts/wall", "wall", "iife"),
 ];
 const STYLES: [&str; 5] = ["banner", "dialog", "placeholder", "center", "console"];
 
@@ -57,8 +58,16 @@ fn scripts() -> Result {
     step::when_changed(
         "scripts",
         &["app/host", "package-lock.json", "xtask/src/build.rs"],
-        &SCRIPTS.map(|(_, output, _)| script(output)),
+        &[
+            script("host"),
+            script("late"),
+            script("rules"),
+            script("stub"),
+            script("wall"),
+        ],
         || {
+            let rules = process::quiet(process::command("node").arg("app/host/rules.mjs"))?;
+            step::write_if_changed(&script("rules"), rules.trim_end().as_bytes())?;
             for (source, output, form) in SCRIPTS {
                 let bundle = process::quiet(
                     node::tool("esbuild")

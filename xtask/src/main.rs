@@ -8,8 +8,8 @@
 use std::process::ExitCode;
 
 mod bench;
+mod browsers;
 mod build;
-mod chromium;
 mod http;
 mod lint;
 mod node;

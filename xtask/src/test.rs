@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use crate::{Result, build, chromium, node, paths, process, size};
+use crate::{Result, browsers, build, node, paths, process, size};
 
 /// Installs what the tests need, builds, and runs them: Rust's, then the browser's, then the sizes. A
 /// failure in one does not keep the others from running.
@@ -10,8 +10,8 @@ use crate::{Result, build, chromium, node, paths, process, size};
 /// # Errors
 /// Which of them failed.
 pub(crate) fn run(browser: bool) -> Result {
-    let chromium = if browser {
-        Some(chromium::find_or_install()?)
+    let browsers = if browser {
+        Some(browsers::for_tests()?)
     } else {
         None
     };
@@ -28,7 +28,7 @@ pub(crate) fn run(browser: bool) -> Result {
         "Rust tests",
         process::loud(process::cargo().args(["test", "--workspace", "--no-fail-fast"])),
     );
-    if let Some(chromium) = chromium {
+    if let Some(browsers) = browsers {
         note(
             "browser tests",
             node::install("test packages", "end2end").and_then(|()| {
@@ -37,7 +37,7 @@ pub(crate) fn run(browser: bool) -> Result {
                         .arg("--test")
                         .args(browser_tests()?)
                         .env("ASSENT_BIN", &binary)
-                        .env("CHROMIUM", chromium),
+                        .envs(browsers),
                 )
             }),
         );

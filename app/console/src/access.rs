@@ -63,7 +63,8 @@ pub fn sign_in(page: &SignInPage<'_>) -> String {
                 <button class="button">"Sign in"</button>
             </form>
             <p class="hint">
-                "No password, or forgotten? Run assent sign-in on the server: it prints a one-time link."
+                "No password, or forgotten? Run " <code>"assent sign-in"</code>
+                " on the server: it prints a one-time link."
             </p>
         </main>
     };

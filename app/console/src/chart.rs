@@ -218,11 +218,24 @@ fn grid(axis: Axis) -> AnyView {
                     class=if value == 0 { "base" } else { "grid" }
                     x1="0" x2="100%" y1=px(y) y2=px(y)
                 />
-                <text class="tick" x="-8" y=px(y + 4.0) text-anchor="end">{number(value)}</text>
+                <text class="tick" x="-8" y=px(y + 4.0) text-anchor="end">{tick(value, axis)}</text>
             }
         })
         .collect_view()
         .into_any()
+}
+
+/// A value of the axis in few characters, so that every axis fits beside the plot.
+fn tick(value: u64, axis: Axis) -> String {
+    let (unit, letter) = match axis.step {
+        0..1_000 => (1, ""),
+        1_000..1_000_000 => (1_000, "k"),
+        _ => (1_000_000, "M"),
+    };
+    if value == 0 {
+        return number(value);
+    }
+    format!("{}{letter}", number(value / unit))
 }
 
 fn bar(bar: &Bar, index: usize, count: usize, axis: Axis) -> AnyView {
@@ -338,6 +351,19 @@ mod tests {
             (2_501, 3_000, 1_000),
         ] {
             assert_eq!(axis(max), Axis { top, step }, "{max}");
+        }
+    }
+
+    #[test]
+    fn every_axis_fits_beside_the_plot() {
+        for (max, value, text) in [
+            (2_500, 2_500, "2,500"),
+            (5_000, 0, "0"),
+            (5_000, 5_000, "5k"),
+            (1_000_000, 200_000, "200k"),
+            (5_000_000, 1_000_000, "1M"),
+        ] {
+            assert_eq!(tick(value, axis(max)), text);
         }
     }
 

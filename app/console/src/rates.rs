@@ -180,7 +180,9 @@ fn figures(sum: &Counts, page: &RatesPage<'_>) -> AnyView {
         rate(label, now, decided, "decided", share(was, before.decided()))
     };
     let length = page.to_day - page.from_day + 1;
-    let against = if length == 1 {
+    let against = if before.is_empty() {
+        "There are no earlier figures to compare with.".to_owned()
+    } else if length == 1 {
         "Changes are against the day before.".to_owned()
     } else {
         format!("Changes are against the {length} days before.")
@@ -217,17 +219,18 @@ fn rate(label: &'static str, part: u64, whole: u64, of: &'static str, before: Op
 
 fn figure(label: &'static str, value: String, of: String, change: &Change) -> AnyView {
     let change = match change {
-        Change::Up(text) => moved("m6 14 6-6 6 6", "Up", text.clone()),
-        Change::Down(text) => moved("m6 10 6 6 6-6", "Down", text.clone()),
-        Change::Same(text) => moved("M6 12h12", "Unchanged,", text.clone()),
-        Change::Unknown => view! { <span>"No earlier figure"</span> }.into_any(),
+        Change::Up(text) => Some(moved("m6 14 6-6 6 6", "Up", text.clone())),
+        Change::Down(text) => Some(moved("m6 10 6 6 6-6", "Down", text.clone())),
+        Change::Same(text) => Some(moved("M6 12h12", "Unchanged,", text.clone())),
+        Change::Unknown => None,
     };
+    let change = change.map(|change| view! { <dd class="change">{change}</dd> });
     view! {
         <div class="card figure">
             <dt>{label}</dt>
             <dd class="value">{value}</dd>
             <dd class="of">{of}</dd>
-            <dd class="change">{change}</dd>
+            {change}
         </div>
     }
     .into_any()

@@ -75,7 +75,8 @@ fn changes_are_against_the_previous_period() {
         previous: Counts::default(),
         ..page
     }));
-    assert!(seen.contains("No earlier figure"), "{seen}");
+    assert_eq!(seen.matches("no earlier figures").count(), 1, "{seen}");
+    assert!(!seen.contains("Changes are against"), "{seen}");
 }
 
 #[test]

@@ -95,10 +95,11 @@ pub extern "C" fn erased(list_len: usize, name_len: usize) -> bool {
     erase::is_erased(text(0, list_len), text(list_len, name_len), granted())
 }
 
-/// Whether a node has to wait because of its host: the buffer holds the list of declared hosts, then the host.
+/// Whether what loads from a place may load: the buffer holds the list of declared hosts, then the place. 1, or 0 if
+/// it has to wait, or 2 if nothing declares it.
 #[unsafe(no_mangle)]
-pub extern "C" fn held(list_len: usize, host_len: usize) -> bool {
-    erase::is_held(text(0, list_len), text(list_len, host_len), granted())
+pub extern "C" fn allowed(list_len: usize, place_len: usize) -> u32 {
+    erase::is_allowed(text(0, list_len), text(list_len, place_len), granted()).map_or(2, u32::from)
 }
 
 /// The granted types of Google Consent Mode, as bits.

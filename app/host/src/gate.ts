@@ -18,7 +18,7 @@ interface Gate {
   choose(bits: number): number;
   released(len: number): number;
   erased(listLen: number, nameLen: number): number;
-  held(listLen: number, hostLen: number): number;
+  allowed(listLen: number, placeLen: number): number;
   google(): number;
   cookie(revision: number, now: number): number;
 }
@@ -103,12 +103,13 @@ export function erased(list: string, name: string): boolean {
   return len >= 0 && !!gate!.erased(listLen, len - listLen);
 }
 
-/** Whether a node of `host` has to wait. */
-export function held(list: string, host: string): boolean {
-  const len = compile() ? put(list + host) : -1;
-  if (len < 0) return true;
+/** Whether what loads from `place`, a host or a host with a path, may load: HELD, FREE, or FOREIGN if nothing in the
+    list declares it. */
+export function allowed(list: string, place: string): number {
+  const len = compile() ? put(list + place) : -1;
+  if (len < 0) return HELD;
   const listLen = put(list);
-  return !!gate!.held(listLen, len - listLen);
+  return gate!.allowed(listLen, len - listLen);
 }
 
 /** Granted types of Google Consent Mode, as bits. */

@@ -3,6 +3,7 @@
 import type { Assent } from '../../types/assent';
 import type { emit, on } from './events';
 import { server, loader, type Loader } from './loader';
+import { rest } from './rest';
 
 /** The loader, as its parts see it. */
 export interface Host {
@@ -10,9 +11,11 @@ export interface Host {
   assent: Assent;
   /** Run whenever the gate has been applied to the page, told whether any embed is held. */
   after: ((embeds: boolean) => void)[];
+  /** Whether what loads from a place may load: HELD, FREE, or FOREIGN if no service declares it. */
+  allowed(list: string, place: string): number;
   apply(): void;
-  /** Decides about nodes of a host, as HELD, FREE or FOREIGN; a part may put another in its place. */
-  byHost: { decide(host: string): number };
+  /** Decides about nodes by the place that they load from, as HELD or FREE; a part may decide in its stead. */
+  byHost: { decide(place: string): number };
   emit: typeof emit;
   /** The granted categories, as bits. */
   granted(): number;
@@ -32,13 +35,6 @@ declare const PARTS: ((host: Host) => void)[];
 
 /** The parts that this site's loader holds. */
 export const parts = PARTS;
-
-/** Runs something when the page has loaded and is at rest, so that it competes with nothing. */
-export function rest(then: () => void): void {
-  const later = () => setTimeout(then, 500);
-  if (document.readyState == 'complete') later();
-  else addEventListener('load', later);
-}
 
 let asked = false;
 

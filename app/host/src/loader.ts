@@ -37,6 +37,9 @@ export interface Loader {
   y: string;
   /** Label of the control that reopens the dialog. */
   p: string;
+  /** Automatic blocking, where it is on: whether it holds or only reports, whether it holds unknown third parties,
+      and the hosts that it never touches, between spaces. */
+  w?: { enforce: boolean; unknown: boolean; own: string };
   /** The gate: one character for each byte. */
   g: string;
 }

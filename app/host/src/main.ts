@@ -4,9 +4,10 @@ import { erase, read, write } from './cookie';
 import * as gate from './gate';
 import { emit, on } from './events';
 import { signal } from './google';
-import { late, parts, rest, type Host } from './host';
+import { late, parts, type Host } from './host';
 import { cookies, element, loader, server } from './loader';
 import { post, receipt, send, uuid, random } from './outbox';
+import { rest } from './rest';
 import { ask, asks, center, count, hold, holds, news, open, prefetch, preload, settle, style, type Known } from './surface';
 import { after, apply, byHost, once, watch } from './tags';
 
@@ -225,6 +226,7 @@ function resume(): void {
 const host: Host = {
   assent,
   after,
+  allowed: gate.allowed,
   apply,
   byHost,
   emit,

@@ -1,8 +1,8 @@
 /** Holds and releases the marked tags of the page. */
-import { FOREIGN, FREE } from './answer';
+import { FREE, HELD } from './answer';
 import { EMBEDS } from './embeds';
 import { emit } from './events';
-import { held, released } from './gate';
+import { allowed, released } from './gate';
 import { loader } from './loader';
 
 /** Marked by the owner, or held by the inline stub because of its host. */
@@ -14,8 +14,8 @@ const MARKED = `script[type="text/plain"],img,source,track,link,style,${EMBEDS}`
 /** Attributes that load or apply something. A tag that waits has them as `data-…`. */
 const LIVE = ['src', 'srcset', 'poster', 'href', 'data'];
 
-/** Decides about nodes that are known by their host. */
-export const byHost = { decide: (host: string): number => +!held(loader.b, host) };
+/** Decides about nodes that are known by their host; what no service declares may load. */
+export const byHost = { decide: (host: string): number => +!!allowed(loader.b, `${host}/`) };
 
 /** Run after each look at the page, told whether any embed is held. */
 export const after: ((embeds: boolean) => void)[] = [];
@@ -26,18 +26,22 @@ export const once = new WeakSet<Element>();
 /** Scripts that were released and have not run yet; an inline script waits for them, as in a parsed page. */
 let running = 0;
 
+/** How often the gate was applied: a script that it releases may make a choice, which applies it anew. */
+let turns = 0;
+
 /** Releases, in document order, every held tag whose categories are granted, and holds embeds whose are not. */
 export function apply(): void {
-  let embeds = false;
   let waits = false;
+  const turn = ++turns;
+  const going: HTMLElement[] = [];
   for (const tag of document.querySelectorAll<HTMLElement>(MARKED)) {
     const { assentHost, category } = tag.dataset;
     const answer = once.has(tag) ? FREE : assentHost ? byHost.decide(assentHost) : released(category!);
     // A script that ran meanwhile may have had this one released by a choice of its own.
     if (!tag.isConnected) continue;
     if (!(tag instanceof HTMLScriptElement)) {
-      embeds ||= !answer && !!tag.closest(EMBEDS);
-      if (answer != FOREIGN) embed(tag, answer == FREE);
+      if (answer == FREE) embed(tag, true);
+      else if (answer == HELD) going.push(tag);
     } else if (answer == FREE) {
       const src = tag.getAttribute('src') ?? tag.dataset.src;
       const parallel = src && tag.hasAttribute('async');
@@ -47,6 +51,9 @@ export function apply(): void {
       if (!waits || parallel) run(tag, src, !late && !parallel);
     }
   }
+  const embeds = going.some((tag) => tag.closest(EMBEDS));
+  // Backwards, because a picture whose sources go before it asks for its own `src`.
+  if (turn == turns) for (const tag of going.reverse()) embed(tag, false);
   for (const then of after) then(embeds);
 }
 
@@ -110,17 +117,18 @@ function embed(tag: HTMLElement, free: boolean): void {
     if (tag.type != type) tag.type = type;
   }
   if (!live.length) return;
-  // What goes gets a fresh element, because a frame whose `src` goes keeps its document.
-  const next = free ? tag : (tag.cloneNode(true) as HTMLElement);
   for (const name of live) {
-    if (!free) {
-      next.dataset[name] = tag.getAttribute(name)!;
-      next.removeAttribute(name);
-    } else {
+    if (free) {
       tag.setAttribute(name, dataset[name]!);
       delete dataset[name];
+    } else {
+      dataset[name] = tag.getAttribute(name)!;
+      tag.removeAttribute(name);
     }
   }
+  // What goes gets a fresh element, because a frame whose `src` goes keeps its document. Only now: a picture
+  // asks for its `src` out of the page too, the copy at once and the old one when its sources go.
+  const next = free ? tag : (tag.cloneNode(true) as HTMLElement);
   if (!free) tag.replaceWith(next);
   emit(free ? 'released' : 'held', next);
   // A player that has found no source does not look again by itself.

@@ -353,7 +353,7 @@ async fn rates(
         sites: &links,
         site_name: &site.config.name,
         address: &format!("/console/sites/{id}"),
-        script_tag: &script_tag(&app.origin, &id),
+        script_tag: &script_tag(&app.origin, &site.config),
         from_day,
         to_day,
         today: present_day,

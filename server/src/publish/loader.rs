@@ -7,7 +7,7 @@ use assent_consent::{
     decision::{Terms, decide},
     notice::{Notice, NoticeHash},
     signals::google,
-    site::{ConfigError, ItemKind, Rule, SiteConfig},
+    site::{Blocking, BlockingMode, ConfigError, ItemKind, Rule, SiteConfig},
 };
 use assent_store::{OrganisationId, Revision};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -39,6 +39,29 @@ struct Settings<'a> {
     h: &'a str,
     y: &'a str,
     p: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    w: Option<Wall>,
+}
+
+/// Settings of the part `wall`.
+#[derive(Serialize)]
+struct Wall {
+    enforce: bool,
+    unknown: bool,
+    own: String,
+}
+
+impl Wall {
+    fn of(config: &SiteConfig) -> Option<Self> {
+        let Blocking {
+            mode, hold_unknown, ..
+        } = config.blocking;
+        (mode != BlockingMode::Off).then(|| Self {
+            enforce: mode == BlockingMode::Enforce,
+            unknown: hold_unknown,
+            own: config.own_hosts().into_iter().collect::<Vec<_>>().join(" "),
+        })
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -69,10 +92,14 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
         h: &notice.banner_html,
         y: &notice.banner_css,
         p: &notice.texts.privacy_settings,
+        w: Wall::of(config),
     };
     // The cookies are read here, outside of every function: Chromium looks at the stack of who reads them, and for
     // that parses each function on it once more.
     let mut out = String::from("((ASSENT,COOKIES)=>{var PARTS=[];");
+    if settings.w.is_some() {
+        out.push_str(asset_text("wall.js").trim_end());
+    }
     out.push_str(asset_text("host.js").trim_end());
     out.push_str("})(");
     match serde_json::to_string(&settings) {

@@ -1,5 +1,7 @@
 use std::io::Read as _;
 
+use assent_consent::site::{Blocking, BlockingMode};
+
 use super::{SHOP, TestApp, shop};
 use crate::embedded::ASSETS_HASH;
 
@@ -105,10 +107,33 @@ async fn the_loader_carries_the_site() {
     for name in ["n", "a", "h", "y"] {
         settings.as_object_mut().unwrap().remove(name);
     }
-    insta::assert_snapshot!(settings, @r#"{"b":"3ads.example","c":"3_ads*","d":1,"e":180,"i":4113,"l":"en","m":0,"p":"Privacy settings","q":1,"r":1,"s":"shop","t":"","v":1,"x":1}"#);
+    insta::assert_snapshot!(settings, @r#"{"b":"3ads.example/*","c":"3_ads*","d":1,"e":180,"i":4113,"l":"en","m":0,"p":"Privacy settings","q":1,"r":1,"s":"shop","t":"","v":1,"x":1}"#);
     for path in ["/s/other.js", "/s/shop", "/s/.js"] {
         assert_eq!(app.get(path).empty().await.status, 404, "{path}");
     }
+}
+
+#[tokio::test]
+async fn automatic_blocking_stands_in_the_loaders_of_those_who_want_it() {
+    let app = TestApp::new().await;
+    let plain = app.get("/s/shop.js").empty().await;
+    assert!(!plain.text().contains("rules.js"));
+    let mut config = shop();
+    config.blocking = Blocking {
+        mode: BlockingMode::Enforce,
+        hold_unknown: true,
+        allow: vec!["cdn.example".to_owned()],
+    };
+    app.store
+        .publish_revision(super::ORGANISATION, &config, super::NOW_MS)
+        .await
+        .unwrap();
+    app.app.published.refresh(app.store.as_ref()).await.unwrap();
+    let answer = app.get("/s/shop.js").empty().await;
+    assert!(answer.text().contains("rules.js"));
+    insta::assert_snapshot!(settings(answer.text())["w"], @r#"{"enforce":true,"own":"cdn.example shop.example","unknown":true}"#);
+    let rules = app.get(&format!("/a/{}/rules.js", *ASSETS_HASH)).empty().await;
+    assert!(rules.text().contains(" hotjar.com "));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use assent_consent::{
     decision::Model,
     notice::{Notice, NoticeHash, Texts, categories},
     record::{Choice, ConsentRecord, Method, Subject},
-    site::{Item, ItemKind, LocalText, Rule, Service, SiteConfig},
+    site::{Blocking, Item, ItemKind, LocalText, Rule, Service, SiteConfig},
 };
 use serde::{Deserialize, Deserializer, de};
 use uuid::Uuid;
@@ -33,6 +33,7 @@ pub fn config(site: &str) -> SiteConfig {
             expiry_days: 180,
         }],
         services: vec![service("analytics", Category::Performance, &["_visits"])],
+        blocking: Blocking::default(),
         texts: std::collections::BTreeMap::new(),
         placeholders: true,
     }

@@ -1,13 +1,14 @@
 /** Stands in the place of each held embed: what it is, from whom, and the buttons that load it. */
 import { FREE, HELD } from '../answer';
 import { EMBEDS } from '../embeds';
+import type { Category } from '../../../types/assent';
 import type { Host } from '../host';
 
 /** What is needed of a notice; see consent/src/notice.rs. */
 interface Notice {
   language: string;
-  texts: Record<'direction' | 'placeholder_text' | 'placeholder_once' | 'placeholder_always', string>;
-  categories: { id: string; label: string; services: Service[] }[];
+  texts: Record<`placeholder_${'from' | 'category' | 'once' | 'always'}` | 'direction', string>;
+  categories: { id: Category; label: string; services: Service[] }[];
 }
 
 interface Service {
@@ -107,21 +108,22 @@ export function placeholders(host: Host): void {
     }
   }
 
-  const servicesOf = (hostname: string, services: Service[]): Service[] =>
+  /** Those that declare an address. The gate matches: a list whose one entry is necessary allows what it matches. */
+  const declaring = ({ hostname, pathname }: URL, services: Service[]): Service[] =>
     services.filter(({ hosts }) =>
-      hosts.some((pattern) =>
-        new RegExp(`^${pattern.replace(/\./g, '\\.').replace(/\*/g, '.*')}$`).test(hostname),
-      ),
+      hosts.some((entry) => host.allowed(`0${entry}${entry.includes('/') ? '' : '/*'}`, hostname + pathname) == FREE),
     );
 
   /** The categories that an embed waits for. */
-  function waitsFor(embed: HTMLElement): Notice['categories'] {
+  function waitsFor(embed: HTMLElement, from: URL): Notice['categories'] {
     const tags = (parts(embed) as HTMLElement[]).filter((tag) => tag.matches(MARK) && answer(tag) == HELD);
-    return notice!.categories.filter(({ id, services }) =>
-      tags.some(({ dataset: { assentHost, category } }) =>
-        assentHost ? servicesOf(assentHost, services).length : category!.split(/\s+/).includes(id),
-      ),
-    ).filter(({ id }) => !assent.choice()[id as 'targeting']);
+    return notice!.categories.filter(
+      ({ id, services }) =>
+        !assent.choice()[id] &&
+        tags.some(({ dataset: { assentHost, category } }) =>
+          assentHost ? declaring(from, services).length : category!.split(/\s+/).includes(id),
+        ),
+    );
   }
 
   function once(embed: HTMLElement): void {
@@ -141,14 +143,14 @@ export function placeholders(host: Host): void {
 
   function make(embed: HTMLElement, from: URL): HTMLElement {
     const { categories, language, texts } = notice!;
-    const waits = waitsFor(embed);
-    let services = servicesOf(from.hostname, waits.flatMap(({ services }) => services));
-    if (!services.length) services = servicesOf(from.hostname, categories.flatMap(({ services }) => services));
+    const waits = waitsFor(embed, from);
+    const [own, all] = [waits, categories].map((list) => declaring(from, list.flatMap(({ services }) => services)));
+    const services = own.length ? own : all;
     const source = [...services.map(({ name, provider }) => `${name} (${provider})`), from.host].join(', ');
     const name = embed.title || embed.getAttribute('aria-label') || services[0]?.name || from.host;
-    const text = texts.placeholder_text
-      .replace('{source}', () => source)
-      .replace('{category}', () => waits.map(({ label }) => label).join(', '));
+    const words = [texts.placeholder_from.replace('{source}', () => source)];
+    const labels = waits.map(({ label }) => label).join(', ');
+    if (labels) words.push(texts.placeholder_category.replace('{category}', () => labels));
     const load = button(texts.placeholder_once, () => {
       remember([...recall(), from.href]);
       once(embed);
@@ -167,8 +169,8 @@ export function placeholders(host: Host): void {
       element(
         'div',
         'assent-held',
-        element('div', 'assent-words', element('p', 'assent-name', name), element('p', 'assent-from', text)),
-        element('div', 'assent-actions', load, ...(waits.length ? [always] : [])),
+        element('div', 'assent-words', element('p', 'assent-name', name), element('p', 'assent-from', words.join(' '))),
+        element('div', 'assent-actions', load, ...(labels ? [always] : [])),
       ),
     );
     box.setAttribute('role', 'group');

@@ -1,0 +1,176 @@
+// Automatic blocking: third parties that nobody has marked wait for their category, whichever way they come.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { banner, settle, until, world } from '../harness.mjs';
+
+const PAGE = (tag, head, body) => `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Wall</title><link rel="icon" href="data:,">
+${tag}${head}</head><body><h1>Wall</h1>${body}</body></html>`;
+
+/** Ways to a third party, each in a script of the page; none may get there before its category is granted. */
+const WAYS = {
+  'a script by src': `const s = document.createElement('script'); s.src = at; document.head.append(s);`,
+  'a script by setAttribute': `const s = document.createElement('script'); s.setAttribute('src', at); document.head.appendChild(s);`,
+  'a script whose type is set last': `const s = document.createElement('script'); s.src = at; s.type = 'text/javascript'; document.head.insertBefore(s, null);`,
+  'a script whose type attribute is set last': `const s = document.createElement('script'); s.src = at; s.setAttribute('type', 'text/javascript'); document.head.append(s);`,
+  'a script that is in the page before its address': `const s = document.createElement('script'); document.head.append(s); s.src = at;`,
+  'a frame by src': `const f = document.createElement('iframe'); f.title = 'f'; document.body.append(f); f.src = at;`,
+  'a frame by innerHTML': `const d = document.createElement('div'); document.body.append(d); d.innerHTML = '<p>x</p><iframe title="f" src="' + at + '"></iframe>';`,
+  'a picture by insertAdjacentHTML': `document.body.insertAdjacentHTML('beforeend', '<img alt="" src="' + at + '">');`,
+  'a picture by outerHTML': `const d = document.createElement('div'); document.body.append(d); d.outerHTML = '<img alt="" src="' + at + '">';`,
+  'a picture by the clone of a template': `const t = document.createElement('template'); t.innerHTML = '<img alt="" src="' + at + '">'; document.body.append(t.content.cloneNode(true));`,
+  'a picture by srcset': `const i = document.createElement('img'); i.alt = ''; i.srcset = at + ' 1x'; document.body.append(i);`,
+  'a style sheet': `const l = document.createElement('link'); l.rel = 'stylesheet'; l.href = at; document.head.append(l);`,
+  'a preload': `const l = document.createElement('link'); l.href = at; l.as = 'image'; l.rel = 'preload'; document.head.append(l);`,
+  'an object': `const o = document.createElement('object'); o.data = at; document.body.append(o);`,
+  'a film': `const v = document.createElement('video'); v.src = at; v.poster = at; document.body.append(v);`,
+};
+
+/** Calls: what the page hears instead of an answer. */
+const CALLS = {
+  fetch: [`fetch(at, { mode: 'no-cors' }).then(() => 'answered', (error) => error.name + ' ' + (error instanceof TypeError))`, 'TypeError true'],
+  'fetch with a Request': [`fetch(new Request(at, { mode: 'no-cors' })).then(() => 'answered', (error) => error.name)`, 'TypeError'],
+  XMLHttpRequest: [`new Promise((done) => { const x = new XMLHttpRequest(); x.onload = () => done('answered'); x.onerror = () => done('error ' + x.status); x.open('GET', at); x.send(); })`, 'error 0'],
+  'a synchronous XMLHttpRequest': [`(() => { try { const x = new XMLHttpRequest(); x.open('GET', at, false); x.send(); return 'answered'; } catch (error) { return error.name; } })()`, 'NetworkError'],
+  sendBeacon: [`navigator.sendBeacon(at, 'x')`, true],
+  'an image pixel': [`new Promise((done) => { const i = new Image(); i.onload = () => done('loaded'); i.onerror = () => done('error'); i.src = at; })`, 'error'],
+  EventSource: [`new Promise((done) => { const e = new EventSource(at); e.onerror = () => (e.close(), done('error')); })`, 'error'],
+  WebSocket: [`new Promise((done) => { const w = new WebSocket(at.replace('https', 'wss')); w.onerror = () => done('error ' + (w instanceof WebSocket)); w.onopen = () => done('open'); })`, 'error true'],
+};
+
+const HOST = 'static.hotjar.com';
+
+let shop;
+before(async () => {
+  shop = await world({
+    change(config) {
+      config.blocking = { mode: 'enforce', allow: ['cdn.shop-static.example'] };
+      config.services.find(({ id }) => id === 'youtube').hosts = ['films.example/embed/*'];
+      return config;
+    },
+  });
+  shop.pages.set('/', { body: PAGE(shop.tag(''), '', '') });
+});
+after(() => shop?.close());
+
+const places = (visitor) => visitor.foreign().map((url) => new URL(url).host + new URL(url).pathname);
+const ready = async (page) => {
+  await banner(page).waitFor();
+  // The list of third parties has come.
+  await page.waitForFunction(() => performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/rules.js')));
+  await page.waitForTimeout(100);
+};
+
+test('every way to a known third party is held, and opens with its category, once', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await ready(page);
+  for (const [at, code] of Object.values(WAYS).entries()) {
+    await page.evaluate(([code, at]) => new Function('at', code)(at), [code, `https://${HOST}/${at}.js?name=way${at}`]);
+  }
+  await settle(page);
+  assert.deepEqual(places(visitor), [], 'before the choice');
+  await page.evaluate(() => window.assent.set({ performance: true }));
+  const expected = Object.keys(WAYS).map((_, at) => `${HOST}/${at}.js`);
+  await until(() => new Set(places(visitor)).size === expected.length, 'all ways to be open').catch(() => {});
+  await settle(page);
+  assert.deepEqual([...new Set(places(visitor))].sort(), expected.toSorted(), 'after the choice');
+  const scripts = Object.keys(WAYS).filter((way) => way.startsWith('a script')).length;
+  assert.deepEqual((await page.evaluate(() => window.ran)).sort(), Array.from({ length: scripts }, (_, at) => `way${at}`));
+  assert.deepEqual(page.errors, []);
+  await visitor.close();
+});
+
+test('a call to a known third party fails as a network error does, and goes out once its category is granted', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await ready(page);
+  const call = (code) => page.evaluate(([code, at]) => new Function('at', `return ${code}`)(at), [code, `https://${HOST}/call.gif`]);
+  for (const [name, [code, heard]] of Object.entries(CALLS)) assert.equal(await call(code), heard, name);
+  await settle(page);
+  assert.deepEqual(places(visitor), []);
+  await page.evaluate(() => window.assent.set({ performance: true }));
+  assert.equal(await call(CALLS.fetch[0]), 'answered');
+  assert.equal(await call(CALLS.XMLHttpRequest[0]), 'answered');
+  assert.equal(await call(CALLS['an image pixel'][0]), 'loaded');
+  await call(CALLS.sendBeacon[0]);
+  assert.deepEqual(page.errors, []);
+  await visitor.close();
+});
+
+test('tags in the markup are kept from running, whatever the browser has fetched ahead', async () => {
+  const visitor = await shop.visitor();
+  shop.pages.set('/markup', {
+    body: PAGE(
+      shop.tag(''),
+      `<script src="https://${HOST}/one.js"></script><script>(window.ran ??= []).push('own')</script><script async src="https://www.googletagmanager.com/gtag/js?id=G-TEST1"></script>`,
+      '<iframe title="Film" src="https://films.example/embed/1"></iframe><iframe title="Other" src="https://films.example/about"></iframe>',
+    ),
+  });
+  const page = await visitor.open('/markup');
+  await ready(page);
+  await settle(page);
+  assert.deepEqual(await page.evaluate(() => window.ran), ['own']);
+  assert.deepEqual(await visitor.cookies(), []);
+  assert.deepEqual(
+    await page.evaluate(() => [...document.querySelectorAll('iframe')].map((frame) => frame.hasAttribute('src'))),
+    [false, true],
+    'a path of a host is declared, the rest of the host is not',
+  );
+  await page.evaluate(() => window.assent.set({ performance: true, functional: true, targeting: true }));
+  await until(async () => (await page.evaluate(() => window.ran)).length === 3, 'the tags to run');
+  assert.deepEqual((await page.evaluate(() => window.ran)).sort(), ['gtag', 'one', 'own']);
+  await page.evaluate(() => window.assent.withdraw());
+  assert.equal(await page.evaluate(() => document.querySelector('iframe').hasAttribute('src')), false);
+  await visitor.close();
+});
+
+test("the site's own hosts, allowed ones and unknown ones are not touched", async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await ready(page);
+  const hosts = ['cdn.shop-static.example', 'a.cdn.shop-static.example', 'unknown.vendor.example', 'cdn.jsdelivr.net'];
+  for (const host of hosts) await page.evaluate((host) => new Promise((done) => { const i = new Image(); i.onload = done; i.src = `https://${host}/x.gif`; document.body.append(i); }), host);
+  assert.deepEqual(places(visitor).sort(), hosts.map((host) => `${host}/x.gif`).sort());
+  assert.equal(await page.evaluate(() => fetch('/').then(({ status }) => status)), 200);
+  await visitor.close();
+});
+
+test('unknown third parties wait for all categories where the owner says so', async () => {
+  const strict = await world({ change: (config) => ({ ...config, blocking: { mode: 'enforce', hold_unknown: true } }) });
+  try {
+    strict.pages.set('/', { body: PAGE(strict.tag(''), '', '') });
+    const visitor = await strict.visitor();
+    const page = await visitor.open();
+    await ready(page);
+    const add = () => page.evaluate(() => { const i = new Image(); i.src = 'https://unknown.vendor.example/x.gif'; document.body.append(i); });
+    await add();
+    await page.evaluate(() => window.assent.set({ performance: true }));
+    await settle(page);
+    assert.deepEqual(places(visitor), []);
+    await page.evaluate(() => window.assent.set({ functional: true, targeting: true }));
+    await until(() => places(visitor).length === 1, 'the picture');
+    await visitor.close();
+  } finally {
+    await strict.close();
+  }
+});
+
+test('report only: everything loads, and the browser’s console says what would be held', async () => {
+  const lenient = await world({ change: (config) => ({ ...config, blocking: { mode: 'report' } }) });
+  try {
+    lenient.pages.set('/', { body: PAGE(lenient.tag(), '', `<img alt="" src="https://${HOST}/x.gif"><img alt="" src="https://cdn.jsdelivr.net/x.gif">`) });
+    const visitor = await lenient.visitor();
+    const page = await visitor.context.newPage();
+    const said = [];
+    page.on('console', async (message) => said.push([message.type(), message.text(), ...(await Promise.all(message.args().map((value) => value.jsonValue())))]));
+    await page.goto(lenient.at('/'));
+    await until(() => said.some(([type]) => type === 'table'), 'the report');
+    assert.equal(said.find(([type]) => type === 'startGroupCollapsed')[1], 'Assent would hold 1 third parties on this page');
+    assert.deepEqual(said.find(([type]) => type === 'table')[2], [{ host: HOST, kind: 'img', waits_for: 'performance' }]);
+    assert.equal(places(visitor).length, 2);
+    await visitor.close();
+  } finally {
+    await lenient.close();
+  }
+});
