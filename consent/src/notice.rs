@@ -138,6 +138,12 @@ texts! {
     kind_local_storage,
     /// An item of `sessionStorage`.
     kind_session_storage,
+    /// A database of IndexedDB.
+    kind_indexed_db,
+    /// A cache of Cache Storage.
+    kind_cache_storage,
+    /// A service worker.
+    kind_service_worker,
     /// Label of the link to a provider's policy.
     provider_policy,
     /// Said in place of a held embed; `{source}` stands for whom it comes from.
@@ -239,6 +245,9 @@ impl Texts {
             ItemKind::Cookie => &self.kind_cookie,
             ItemKind::LocalStorage => &self.kind_local_storage,
             ItemKind::SessionStorage => &self.kind_session_storage,
+            ItemKind::IndexedDb => &self.kind_indexed_db,
+            ItemKind::CacheStorage => &self.kind_cache_storage,
+            ItemKind::ServiceWorker => &self.kind_service_worker,
         }
     }
 }

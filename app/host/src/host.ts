@@ -17,6 +17,8 @@ export interface Host {
   /** Decides about nodes by the place that they load from, as HELD or FREE; a part may decide in its stead. */
   byHost: { decide(place: string): number };
   emit: typeof emit;
+  /** Whether the stored item `name` has to go. */
+  erased(list: string, name: string): boolean;
   /** The granted categories, as bits. */
   granted(): number;
   loader: Loader;

@@ -48,7 +48,10 @@ function choice(): AssentChoice {
 
 /** Erases what is not granted. Where all is granted, the browser's storage stays closed. */
 function clean(): void {
-  if (~state & 15) erase();
+  if (~state & 15) {
+    erase();
+    if (loader.x > 1) late(host);
+  }
 }
 
 /** After a choice, made here or elsewhere; `before` holds what was granted until then. */
@@ -230,6 +233,7 @@ const host: Host = {
   apply,
   byHost,
   emit,
+  erased: gate.erased,
   granted: () => state & 15,
   loader,
   on,
