@@ -138,12 +138,16 @@ texts! {
     kind_local_storage,
     /// An item of `sessionStorage`.
     kind_session_storage,
-    /// A database of IndexedDB.
+    /// A database of `IndexedDB`.
     kind_indexed_db,
     /// A cache of Cache Storage.
     kind_cache_storage,
     /// A service worker.
     kind_service_worker,
+    /// Said of a cookie that no page can erase.
+    item_http_only,
+    /// Said of what belongs to another host, `{domain}`.
+    item_foreign,
     /// Label of the link to a provider's policy.
     provider_policy,
     /// Said in place of a held embed; `{source}` stands for whom it comes from.
@@ -324,6 +328,8 @@ pub struct NoticeItem {
     pub purpose: String,
     /// How long it stays.
     pub lifetime: String,
+    /// Who can erase it, where the site's pages cannot; else empty.
+    pub note: String,
 }
 
 impl Notice {
@@ -387,6 +393,11 @@ fn shown_service(config: &SiteConfig, service: &Service, texts: &Texts, language
                 kind: texts.kind(item.kind).to_owned(),
                 purpose: item.purpose.get(language, fallback).to_owned(),
                 lifetime: item.lifetime.get(language, fallback).to_owned(),
+                note: match config.foreign_host(item) {
+                    Some(domain) => texts.item_foreign.replace("{domain}", domain),
+                    None if item.http_only => texts.item_http_only.clone(),
+                    None => String::new(),
+                },
             })
             .collect(),
     }
@@ -400,6 +411,7 @@ fn own_service(config: &SiteConfig, rule: &Rule, texts: &Texts) -> NoticeService
         kind: texts.kind(kind).to_owned(),
         purpose: purpose.to_owned(),
         lifetime: lifetime.replace("{days}", &days),
+        note: String::new(),
     };
     let once = config.placeholders.then(|| {
         item(
@@ -446,6 +458,25 @@ fn own_service(config: &SiteConfig, rule: &Rule, texts: &Texts) -> NoticeService
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_can_erase_what_no_page_can_is_said() {
+        let mut config: SiteConfig =
+            serde_json::from_str(include_str!("../testdata/site.json")).expect("golden configuration");
+        let texts: Texts =
+            serde_json::from_str(include_str!("../../app/texts/en.json")).expect("built-in wordings");
+        let mut note = |domain: Option<&str>, http_only| {
+            let item = &mut config.services[0].items[0];
+            item.domain = domain.map(str::to_owned);
+            item.http_only = http_only;
+            let category = config.services[0].category as usize;
+            let shown = categories(&config, &config.rules[0], &texts, "en");
+            shown[category].services[0].items[0].note.clone()
+        };
+        assert_eq!(note(None, false), "");
+        assert_eq!(note(None, true), texts.item_http_only);
+        assert!(note(Some(".vendor.example"), true).contains("Only vendor.example "));
+    }
 
     #[test]
     fn what_assent_stores_stands_first_under_necessary() {

@@ -138,6 +138,12 @@ pub struct Item {
     pub purpose: LocalText,
     /// How long it stays, in words: "13 months".
     pub lifetime: LocalText,
+    /// Whether it is a cookie that no script sees, and therefore none erases.
+    #[serde(default)]
+    pub http_only: bool,
+    /// The host that it belongs to, where that is not the site's.
+    #[serde(default)]
+    pub domain: Option<String>,
 }
 
 /// Where an item is stored.
@@ -151,7 +157,7 @@ pub enum ItemKind {
     LocalStorage,
     /// `sessionStorage`.
     SessionStorage,
-    /// A database of IndexedDB.
+    /// A database of `IndexedDB`.
     IndexedDb,
     /// A cache of Cache Storage.
     CacheStorage,
@@ -237,7 +243,25 @@ impl SiteConfig {
             })
     }
 
-    /// The declared optional items of the given kinds as the list that [`erase`](crate::erase) reads.
+    /// Whose an item is, if no page of the site can erase it because it belongs to another host.
+    pub fn foreign_host<'a>(&self, item: &'a Item) -> Option<&'a str> {
+        let domain = item.domain.as_deref()?.trim_start_matches('.');
+        let reaches = |host: &str| {
+            host.strip_suffix(domain)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        };
+        (!self.origin_hosts().any(reaches)).then_some(domain)
+    }
+
+    fn origin_hosts(&self) -> impl Iterator<Item = &str> {
+        self.origins.iter().filter_map(|origin| {
+            let host = origin.split("://").nth(1)?;
+            Some(host.rsplit_once(':').map_or(host, |(name, _)| name))
+        })
+    }
+
+    /// The declared optional items of the given kinds that a page can erase, as the list that
+    /// [`erase`](crate::erase) reads.
     pub fn erase_list(&self, kinds: &[ItemKind]) -> String {
         let entries: BTreeSet<String> = self
             .services
@@ -247,7 +271,7 @@ impl SiteConfig {
                 service
                     .items
                     .iter()
-                    .filter(|item| kinds.contains(&item.kind))
+                    .filter(|item| kinds.contains(&item.kind) && self.foreign_host(item).is_none())
                     .map(|item| format!("{}{}", service.category as u8, item.name))
             })
             .collect();
@@ -274,11 +298,9 @@ impl SiteConfig {
     /// The hosts that automatic blocking never touches, each with all below it: the site's own, without `www.`, and
     /// those that the owner allows.
     pub fn own_hosts(&self) -> BTreeSet<&str> {
-        let origins = self.origins.iter().filter_map(|origin| {
-            let host = origin.split("://").nth(1)?;
-            let host = host.rsplit_once(':').map_or(host, |(name, _)| name);
-            Some(host.strip_prefix("www.").unwrap_or(host))
-        });
+        let origins = self
+            .origin_hosts()
+            .map(|host| host.strip_prefix("www.").unwrap_or(host));
         let allowed = self.blocking.allow.iter();
         origins
             .chain(allowed.map(|host| host.strip_prefix("*.").unwrap_or(host)))
@@ -443,6 +465,17 @@ impl Faults {
             }
             self.local_text(&format!("{path}.purpose"), &item.purpose);
             self.local_text(&format!("{path}.lifetime"), &item.lifetime);
+            if item.http_only && item.kind != ItemKind::Cookie {
+                self.add(&format!("{path}.http_only"), "is for cookies only");
+            }
+            if let Some(domain) = &item.domain
+                && (!is_host(domain) || domain.contains('*'))
+            {
+                self.add(
+                    &format!("{path}.domain"),
+                    "must be a host name in lower case such as vendor.example",
+                );
+            }
         }
     }
 
@@ -650,6 +683,34 @@ mod tests {
         assert_eq!(config().erase_list(&[ItemKind::Cookie]), "1_ga* 3_fbp");
         assert_eq!(config().erase_list(&[ItemKind::LocalStorage]), "3_fb*");
         assert_eq!(config().erase_list(&[ItemKind::IndexedDb]), "");
+    }
+
+    #[test]
+    fn what_belongs_to_another_host_is_not_for_the_page_to_erase() {
+        let mut config = config();
+        config.origins = vec!["https://www.shop.example:8443".into()];
+        let mut list = |domain: &str| {
+            let item = &mut config.services[0].items[0];
+            item.domain = Some(domain.to_owned());
+            assert_eq!(config.check(), Ok(()), "{domain}");
+            config.erase_list(&[ItemKind::Cookie]) == "1_ga* 3_fbp"
+        };
+        assert!(list("www.shop.example"));
+        assert!(list(".shop.example"), "a cookie of a parent");
+        assert!(!list("stats.shop.example"), "a page does not reach its siblings");
+        assert!(!list("op.example"));
+        assert!(!list(".vendor.example"));
+        assert_eq!(
+            problem(|c| c.services[0].items[0].domain = Some("*.vendor.example".into())),
+            "services[0].items[0].domain"
+        );
+        assert_eq!(
+            problem(|c| {
+                c.services[0].items[0].kind = ItemKind::LocalStorage;
+                c.services[0].items[0].http_only = true;
+            }),
+            "services[0].items[0].http_only"
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { control, settle, until, world } from '../harness.mjs';
+import { control, dialog, settle, until, world } from '../harness.mjs';
 
 const item = (name, kind) => ({ name, kind, purpose: 'Keeps something.', lifetime: '1 year' });
 
@@ -18,6 +18,7 @@ before(async () => {
       of('session').push(item('basket', 'indexed-db'));
       of('hotjar').push(item('hj-*', 'indexed-db'), item('hj-cache*', 'cache-storage'), item('/hj.js', 'service-worker'));
       of('meta-pixel').push(item('pixel', 'indexed-db'), item('pixel-*', 'cache-storage'), item('*/push/*', 'service-worker'));
+      of('youtube').push({ ...item('VISITOR_INFO', 'cookie'), domain: '.youtube.com' }, { ...item('http_seal', 'cookie'), http_only: true });
       return config;
     },
   });
@@ -125,6 +126,30 @@ test('where the origin is not secure, databases go all the same', async () => {
   await control(page, 'reject').click();
   await until(async () => (await page.evaluate(() => indexedDB.databases())).length === 0, 'the database to go');
   assert.deepEqual(page.errors, []);
+  await visitor.close();
+});
+
+test('what no page can erase is named, in the dialog and in the center', async () => {
+  const visitor = await shop.visitor();
+  const page = await arrive(visitor);
+  await control(page, 'settings').click();
+  await dialog(page).waitFor();
+  const closed = dialog(page).locator('[aria-expanded=false]');
+  while (await closed.count()) await closed.first().click();
+  const row = (name) => dialog(page).locator('tr', { hasText: name });
+  assert.match(await row('VISITOR_INFO').innerText(), /Only youtube\.com can remove it/);
+  assert.match(await row('http_seal').innerText(), /No page can remove it/);
+  assert.doesNotMatch(await row('_gcl_au').innerText(), /remove it/);
+  await page.goto(`${shop.server.origin}/c/shop`);
+  const folded = page.locator('details:not([open]) > summary');
+  while (await folded.count()) await folded.first().click();
+  assert.match(await page.locator('.items li', { hasText: 'VISITOR_INFO' }).innerText(), /Only youtube\.com can remove it/);
+  // Left alone: a cookie of the site that bears the name is not that one.
+  await page.goto(`${origin}/plain`);
+  await page.evaluate(() => (document.cookie = 'VISITOR_INFO=own'));
+  await control(page, 'reject').click();
+  await settle(page);
+  assert.ok((await visitor.cookies()).includes('VISITOR_INFO'));
   await visitor.close();
 });
 

@@ -154,7 +154,7 @@ fn item(item: &NoticeItem, texts: &Texts) -> AnyView {
         <li>
             <p class="name"><code>{item.name.clone()}</code></p>
             <dl>
-                <div><dt>{texts.item_purpose.clone()}</dt><dd>{item.purpose.clone()}</dd></div>
+                <div><dt>{texts.item_purpose.clone()}</dt><dd>{item.purpose.clone()}" "{item.note.clone()}</dd></div>
                 <div><dt>{texts.item_lifetime.clone()}</dt><dd>{item.lifetime.clone()}</dd></div>
                 <div><dt>{texts.item_kind.clone()}</dt><dd>{item.kind.clone()}</dd></div>
             </dl>

@@ -30,6 +30,7 @@ fn nothing_that_an_owner_writes_becomes_markup() {
     service.purpose = bad.clone();
     service.policy_url = "javascript:alert(1)".to_owned();
     service.items[0].name = bad.clone();
+    service.items[0].note = bad.clone();
     fixture.texts.center_title = bad.clone();
     fixture.texts.center_when = bad.clone();
     fixture.texts.center_saved = bad.clone();
@@ -58,6 +59,14 @@ fn nothing_needs_a_looser_content_security_policy() {
     for inline in ["style=", "<style", "<script", " onclick", " onsubmit"] {
         assert!(!html.contains(inline), "{inline}");
     }
+}
+
+#[test]
+fn who_can_erase_an_item_is_said() {
+    let mut fixture = english();
+    fixture.categories[3].services[0].items[0].note = "Only vendor.example can remove it.".to_owned();
+    let html = page(&fixture.page());
+    assert!(html.contains("Only vendor.example can remove it."), "{html}");
 }
 
 #[test]

@@ -199,7 +199,13 @@ fn service(entry: &JsValue, texts: &JsValue) -> impl IntoView + use<> {
             let cells: Vec<_> = cells
                 .iter()
                 .zip(&columns)
-                .map(|(key, column)| view! { <td data-label=column.clone()>{text(&item, key)}</td> })
+                .map(|(key, column)| {
+                    let mut words = text(&item, key);
+                    if *key == "purpose" {
+                        words = [&words, " ", &text(&item, "note")].concat();
+                    }
+                    view! { <td data-label=column.clone()>{words}</td> }
+                })
                 .collect();
             view! { <tr>{cells}</tr> }
         })

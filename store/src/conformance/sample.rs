@@ -57,6 +57,8 @@ pub fn service(id: &str, category: Category, cookies: &[&str]) -> Service {
                 kind: ItemKind::Cookie,
                 purpose: text("A purpose."),
                 lifetime: text("13 months"),
+                http_only: false,
+                domain: None,
             })
             .collect(),
     }
