@@ -182,7 +182,6 @@ function surface(): void {
   } else if (state & gate.ASK) {
     placed = true;
     ask();
-    emit('shown');
     // What the next click needs.
     rest(() => {
       if (gate.runs()) prefetch();

@@ -1,5 +1,6 @@
 /** What the visitor sees on the site: the banner, the control that reopens the dialog, the dialog. */
 import { leave, left } from './cookie';
+import { emit } from './events';
 import { api, element, loader, server } from './loader';
 
 /** The dialog's module; see app/widget. */
@@ -24,6 +25,9 @@ let counted = false;
 let returns = 9;
 
 const banner = (): HTMLElement | null | undefined => root?.querySelector('.assent-banner');
+
+/** In a frame the page around it asks and shows, unless the frame's tag says `data-frames`. */
+const framed = top != self && !('frames' in element.dataset);
 
 /** Whether the banner stands on the page. */
 export const asks = (): boolean => !!banner();
@@ -55,15 +59,20 @@ function place(): HTMLElement {
 
 /** Shows the banner. */
 export function ask(): void {
+  if (framed) return;
   place().insertAdjacentHTML('afterbegin', loader.h);
   // Counted when the page is at rest, so that it delays neither paint nor click; or when the visitor leaves first.
-  setTimeout(count, 1000);
+  const later = () => setTimeout(count, 1000);
+  later();
+  document.addEventListener('prerenderingchange', later);
   addEventListener('pagehide', count);
+  emit('shown');
 }
 
 /** Counts the banner as shown, once. */
 export function count(): void {
-  if (counted) return;
+  // What is rendered ahead nobody has seen yet.
+  if (counted || (document as { prerendering?: boolean }).prerendering) return;
   counted = true;
   navigator.sendBeacon(
     `${api}events`,
@@ -75,7 +84,7 @@ export function count(): void {
 export function settle(): void {
   const focused = root?.contains(document.activeElement);
   banner()?.remove();
-  if (!document.querySelector('[data-assent="settings"]')) {
+  if (!framed && !document.querySelector('[data-assent="settings"]')) {
     const control = document.createElement('button');
     control.type = 'button';
     control.className = 'assent-reopen';
