@@ -10,7 +10,7 @@ use std::{
 };
 
 /// What the server cannot do without.
-const NEEDED: [&str; 10] = [
+const NEEDED: [&str; 11] = [
     "banner.css",
     "center.css",
     "console.css",
@@ -21,6 +21,7 @@ const NEEDED: [&str; 10] = [
     "gate.wasm",
     "host.js",
     "late.js",
+    "marks.js",
 ];
 
 fn main() -> ExitCode {

@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Categories, Category, decision::Model};
+use crate::{
+    Categories, Category,
+    decision::Model,
+    marks::{Manager, Marks},
+};
 
 /// The most services a site may declare.
 pub const SERVICES_MAX: usize = 500;
@@ -40,6 +44,9 @@ pub struct SiteConfig {
     /// Wordings that replace the built-in ones: language → key of [`Texts`](crate::notice::Texts) → text.
     #[serde(default)]
     pub texts: BTreeMap<String, BTreeMap<String, String>>,
+    /// Other consent managers for which the pages are prepared.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub marks: Marks,
 }
 
 /// Region → what is asked for.
@@ -305,6 +312,24 @@ impl SiteConfig {
                 "declare too many hosts or items: their names together must be under 15,000 bytes",
             );
         }
+        // Both stand in data-category, with names that mean different things.
+        if self.marks.contains_key(&Manager::VanillaCookieconsent)
+            && self.marks.contains_key(&Manager::Complianz)
+        {
+            faults.add(
+                "marks.complianz",
+                "cannot be read beside vanilla-cookieconsent: both use data-category",
+            );
+        }
+        for (manager, names) in &self.marks {
+            let path = format!("marks.{}", manager.id());
+            faults.bounded(&path, names.len(), 0, SERVICES_MAX);
+            for (name, meaning) in names {
+                let path = format!("{path}.{name}");
+                faults.text(&path, name);
+                faults.bounded(&path, meaning.categories().len(), 1, Category::ALL.len());
+            }
+        }
         faults.0
     }
 }
@@ -504,6 +529,23 @@ mod tests {
         assert_eq!(
             problem(|c| c.services[1].id = c.services[0].id.clone()),
             "services[1].id"
+        );
+    }
+
+    #[test]
+    fn a_name_of_another_manager_needs_a_category() {
+        let marks = |json: &str| serde_json::from_str(json).expect("marks");
+        assert_eq!(
+            problem(|c| c.marks = marks(r#"{ "cookiebot": { "statistics": [] } }"#)),
+            "marks.cookiebot.statistics"
+        );
+        assert_eq!(
+            problem(|c| c.marks = marks(r#"{ "vanilla-cookieconsent": { " ": "targeting" } }"#)),
+            "marks.vanilla-cookieconsent. "
+        );
+        assert_eq!(
+            problem(|c| c.marks = marks(r#"{ "vanilla-cookieconsent": {}, "complianz": {} }"#)),
+            "marks.complianz"
         );
     }
 

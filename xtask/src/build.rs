@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use crate::{Result, node, paths, process, step, wasm};
 
 /// Entry points of app/host, the assets that they become, and their form: the host stands in a function of the
-/// loader, the stub in a page; what comes late is a module.
-const SCRIPTS: [(&str, &str, &str); 3] = [
+/// loader, parts of a site before it, the stub in a page; what comes late is a module.
+const SCRIPTS: [(&str, &str, &str); 4] = [
     ("main", "host", "esm"),
     ("stub", "stub", "iife"),
     ("late", "late", "esm"),
+    ("parts/marks", "marks", "iife"),
 ];
 const STYLES: [&str; 4] = ["banner", "dialog", "center", "console"];
 

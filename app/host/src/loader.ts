@@ -40,6 +40,21 @@ export interface Loader {
   p: string;
   /** The gate: one character for each byte. */
   g: string;
+  /** Marks of other consent managers, where the site reads any. */
+  marks?: Mark[];
+}
+
+/** An attribute in which another manager's marks stand; see consent/src/marks.rs. */
+export interface Mark {
+  attribute: string;
+  /** Regular expression whose group holds the names. */
+  pattern: string;
+  /** Regular expression for what stands between several names; empty where there is only one. */
+  between: string;
+  /** Attributes in which a held element has its address, beside `data-src`. */
+  held: string[];
+  /** Name → value of `data-category`. */
+  names: Record<string, string>;
 }
 
 declare const ASSENT: Loader;

@@ -5,6 +5,7 @@ use std::{fmt::Write as _, sync::LazyLock};
 use assent_consent::{
     Categories,
     decision::{Terms, decide},
+    marks::{self, Mark},
     notice::{Notice, NoticeHash},
     signals::google,
     site::{ConfigError, ItemKind, Rule, SiteConfig},
@@ -38,6 +39,8 @@ struct Settings<'a> {
     h: &'a str,
     y: &'a str,
     p: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    marks: Vec<Mark>,
 }
 
 /// The loader's source for one rule and language.
@@ -63,10 +66,14 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
         h: &notice.banner_html,
         y: &notice.banner_css,
         p: &notice.texts.privacy_settings,
+        marks: marks::table(config),
     };
     // The cookies are read here, outside of every function: Chromium looks at the stack of who reads them, and for
     // that parses each function on it once more.
     let mut out = String::from("((ASSENT,COOKIES)=>{var PARTS=[];");
+    if !settings.marks.is_empty() {
+        out.push_str(asset_text("marks.js").trim_end());
+    }
     out.push_str(asset_text("host.js").trim_end());
     out.push_str("})(");
     match serde_json::to_string(&settings) {

@@ -1,5 +1,7 @@
 //! Small valid values for the suite and for measurements.
 
+use std::collections::BTreeMap;
+
 use assent_consent::{
     Category,
     decision::Model,
@@ -33,7 +35,8 @@ pub fn config(site: &str) -> SiteConfig {
             expiry_days: 180,
         }],
         services: vec![service("analytics", Category::Performance, &["_visits"])],
-        texts: std::collections::BTreeMap::new(),
+        texts: BTreeMap::new(),
+        marks: BTreeMap::new(),
     }
 }
 
