@@ -10,7 +10,7 @@ use std::{
 };
 
 /// What the server cannot do without.
-const NEEDED: [&str; 11] = [
+const NEEDED: [&str; 12] = [
     "banner.css",
     "center.css",
     "console.css",
@@ -22,6 +22,7 @@ const NEEDED: [&str; 11] = [
     "host.js",
     "late.js",
     "marks.js",
+    "signals.js",
 ];
 
 fn main() -> ExitCode {

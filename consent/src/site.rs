@@ -8,6 +8,7 @@ use crate::{
     Categories, Category,
     decision::Model,
     marks::{Manager, Marks},
+    signals::settings::{Signals, WAIT_MS_MAX, is_region},
 };
 
 /// The most services a site may declare.
@@ -47,6 +48,9 @@ pub struct SiteConfig {
     /// Other consent managers for which the pages are prepared.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub marks: Marks,
+    /// How other parties' tags are told of a choice.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub signals: Signals,
 }
 
 /// Region → what is asked for.
@@ -67,6 +71,10 @@ pub struct Rule {
     pub honours_gpc: bool,
     /// Days for which a choice counts, 1 to 395.
     pub expiry_days: u16,
+}
+
+fn is_default(signals: &Signals) -> bool {
+    *signals == Signals::default()
 }
 
 const fn yes() -> bool {
@@ -330,6 +338,7 @@ impl SiteConfig {
                 faults.bounded(&path, meaning.categories().len(), 1, Category::ALL.len());
             }
         }
+        faults.signals(&self.signals);
         faults.0
     }
 }
@@ -398,6 +407,32 @@ impl Faults {
             }
             self.local_text(&format!("{path}.purpose"), &item.purpose);
             self.local_text(&format!("{path}.lifetime"), &item.lifetime);
+        }
+    }
+
+    fn signals(&mut self, signals: &Signals) {
+        let google = &signals.google;
+        if google.wait_for_update_ms > WAIT_MS_MAX {
+            self.add(
+                "signals.google.wait_for_update_ms",
+                "must be 0 to 10,000 milliseconds",
+            );
+        }
+        self.bounded("signals.google.regions", google.regions.len(), 0, LIST_MAX);
+        for (at, region) in google.regions.iter().enumerate() {
+            let path = format!("signals.google.regions[{at}].region");
+            self.bounded(&path, region.region.len(), 1, LIST_MAX);
+            if !region.region.iter().all(|code| is_region(code)) {
+                self.add(&path, "must hold ISO 3166-2 codes such as DE or US-CA");
+            }
+        }
+        for (kind, category) in &google.types {
+            if kind.is_ad() && *category == Category::Necessary {
+                self.add(
+                    "signals.google.types",
+                    "must not hold necessary for advertising: it would be granted to everybody",
+                );
+            }
         }
     }
 
@@ -547,6 +582,25 @@ mod tests {
             problem(|c| c.marks = marks(r#"{ "vanilla-cookieconsent": {}, "complianz": {} }"#)),
             "marks.complianz"
         );
+    }
+
+    #[test]
+    fn signals_that_google_could_not_read_are_refused() {
+        let signals = |json: &str| serde_json::from_str(json).expect("signals");
+        assert_eq!(
+            problem(|c| c.signals = signals(r#"{ "google": { "wait_for_update_ms": 10001 } }"#)),
+            "signals.google.wait_for_update_ms"
+        );
+        assert_eq!(
+            problem(|c| c.signals = signals(r#"{ "google": { "types": { "ad_storage": "necessary" } } }"#)),
+            "signals.google.types"
+        );
+        for regions in [r#"[{ "region": ["California"] }]"#, r#"[{ "region": [] }]"#] {
+            assert_eq!(
+                problem(|c| c.signals = signals(&format!(r#"{{ "google": {{ "regions": {regions} }} }}"#))),
+                "signals.google.regions[0].region"
+            );
+        }
     }
 
     #[test]

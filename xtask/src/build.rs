@@ -6,11 +6,12 @@ use crate::{Result, node, paths, process, step, wasm};
 
 /// Entry points of app/host, the assets that they become, and their form: the host stands in a function of the
 /// loader, parts of a site before it, the stub in a page; what comes late is a module.
-const SCRIPTS: [(&str, &str, &str); 4] = [
+const SCRIPTS: [(&str, &str, &str); 5] = [
     ("main", "host", "esm"),
     ("stub", "stub", "iife"),
     ("late", "late", "esm"),
     ("parts/marks", "marks", "iife"),
+    ("parts/signals", "signals", "iife"),
 ];
 const STYLES: [&str; 4] = ["banner", "dialog", "center", "console"];
 

@@ -42,6 +42,24 @@ export interface Loader {
   g: string;
   /** Marks of other consent managers, where the site reads any. */
   marks?: Mark[];
+  /** What the site has decided about the signals, where that is more than the plain ones. */
+  signals?: Told;
+}
+
+/** The site's signals; see consent/src/signals/settings.rs. */
+export interface Told {
+  /** For each set of categories the granted types of Google's Consent Mode, as bits. */
+  types: number[];
+  /** Milliseconds that Google's tags wait. */
+  wait: number;
+  /** Regions, and the types that are granted there. */
+  regions: [string[], number][];
+  /** Names of the switches of Google's that are on. */
+  set: string[];
+  advanced?: true;
+  uet?: true;
+  clarity?: true;
+  events?: true;
 }
 
 /** An attribute in which another manager's marks stand; see consent/src/marks.rs. */

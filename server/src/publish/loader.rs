@@ -7,7 +7,7 @@ use assent_consent::{
     decision::{Terms, decide},
     marks::{self, Mark},
     notice::{Notice, NoticeHash},
-    signals::google,
+    signals::{google, settings::Told},
     site::{ConfigError, ItemKind, Rule, SiteConfig},
 };
 use assent_store::{OrganisationId, Revision};
@@ -41,6 +41,8 @@ struct Settings<'a> {
     p: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     marks: Vec<Mark>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signals: Option<Told>,
 }
 
 /// The loader's source for one rule and language.
@@ -67,12 +69,16 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
         y: &notice.banner_css,
         p: &notice.texts.privacy_settings,
         marks: marks::table(config),
+        signals: config.signals.told(),
     };
     // The cookies are read here, outside of every function: Chromium looks at the stack of who reads them, and for
     // that parses each function on it once more.
     let mut out = String::from("((ASSENT,COOKIES)=>{var PARTS=[];");
     if !settings.marks.is_empty() {
         out.push_str(asset_text("marks.js").trim_end());
+    }
+    if settings.signals.is_some() {
+        out.push_str(asset_text("signals.js").trim_end());
     }
     out.push_str(asset_text("host.js").trim_end());
     out.push_str("})(");

@@ -7,6 +7,7 @@ use assent_consent::{
     decision::Model,
     notice::{Notice, NoticeHash, Texts, categories},
     record::{Choice, ConsentRecord, Method, Subject},
+    signals::settings::Signals,
     site::{Item, ItemKind, LocalText, Rule, Service, SiteConfig},
 };
 use serde::{Deserialize, Deserializer, de};
@@ -37,6 +38,7 @@ pub fn config(site: &str) -> SiteConfig {
         services: vec![service("analytics", Category::Performance, &["_visits"])],
         texts: BTreeMap::new(),
         marks: BTreeMap::new(),
+        signals: Signals::default(),
     }
 }
 
