@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Categories, Category,
-    decision::Model,
+    decision::{Model, Objections},
     marks::{Manager, Marks},
     signals::settings::{Signals, WAIT_MS_MAX, is_region},
 };
@@ -69,8 +69,20 @@ pub struct Rule {
     /// Whether Global Privacy Control is honoured as an objection to targeting.
     #[serde(default = "yes")]
     pub honours_gpc: bool,
+    /// Whether Do Not Track is honoured likewise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub honours_dnt: bool,
     /// Days for which a choice counts, 1 to 395.
     pub expiry_days: u16,
+}
+
+impl Rule {
+    /// The signals that count as an objection to targeting.
+    pub fn honours(&self) -> Objections {
+        Objections::default()
+            .and(Objections::GPC, self.honours_gpc)
+            .and(Objections::DNT, self.honours_dnt)
+    }
 }
 
 fn is_default(signals: &Signals) -> bool {

@@ -14,7 +14,7 @@ export interface Loader {
   m: number;
   /** Categories granted before a choice, as bits. */
   d: number;
-  /** 1 if the rule honours Global Privacy Control. */
+  /** Signals that the rule honours: bit 0 Global Privacy Control, bit 1 Do Not Track. */
   q: number;
   /** Days for which a choice counts. */
   e: number;

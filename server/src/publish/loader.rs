@@ -4,7 +4,7 @@ use std::{fmt::Write as _, sync::LazyLock};
 
 use assent_consent::{
     Categories,
-    decision::{Terms, decide},
+    decision::{Objections, Terms, decide},
     marks::{self, Mark},
     notice::{Notice, NoticeHash},
     signals::{google, settings::Told},
@@ -57,7 +57,7 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
         l: &notice.language,
         m: rule.model as u8,
         d: Categories::granted(defaults.bits()).bits(),
-        q: u8::from(rule.honours_gpc),
+        q: rule.honours().bits(),
         e: rule.expiry_days,
         i: first_visit(rule),
         x: 0,
@@ -100,11 +100,11 @@ fn first_visit(rule: &Rule) -> u32 {
     let terms = Terms {
         model: rule.model,
         on_by_default: rule.on_by_default.iter().copied().collect(),
-        honours_gpc: rule.honours_gpc,
+        honours: rule.honours(),
         expiry_s: 0,
         valid_from_revision: 0,
     };
-    let first = decide(&terms, false, None, 0);
+    let first = decide(&terms, Objections::default(), None, 0);
     if first.granted != Categories::NECESSARY || !first.ask {
         return 0;
     }

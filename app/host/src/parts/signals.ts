@@ -22,8 +22,8 @@ PARTS.push((host) => {
 
   /** The signals that the rule honours and this browser sends. */
   function objects(): boolean {
-    const { globalPrivacyControl: gpc } = navigator as { globalPrivacyControl?: boolean };
-    return !!(gpc && loader.q);
+    const { globalPrivacyControl: gpc, doNotTrack } = navigator as { globalPrivacyControl?: boolean; doNotTrack?: string };
+    return !!((gpc && loader.q & 1) || (doNotTrack == '1' && loader.q & 2));
   }
 
   /** Google's defaults: those of single regions stand above the one for everywhere. */
