@@ -70,12 +70,13 @@ function put(text: string): number {
 
 /** Decides from the cookie's value, empty without one; the answer holds the granted categories, ASK and CHOSEN. */
 export function start(cookie: string): number {
-  const { globalPrivacyControl: gpc, doNotTrack } = navigator as { globalPrivacyControl?: boolean; doNotTrack?: string };
+  const gpc = (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl ? 1 : 0;
+  const dnt = navigator.doNotTrack == '1' ? 2 : 0;
   return gate!.start(
     cookie ? Math.max(put(cookie), 0) : 0,
     loader.m,
     loader.d,
-    (gpc ? 1 : 0) | (doNotTrack == '1' ? 2 : 0) | (loader.q << 2),
+    gpc | dnt | (loader.q << 2),
     loader.v,
     loader.e * 86400,
     now(),

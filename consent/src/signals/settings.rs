@@ -99,6 +99,10 @@ const SECURITY: u8 = 1 << GoogleType::SecurityStorage as u8;
 
 /// The settings of `app/host/src/parts/signals.ts`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches that know nothing of each other"
+)]
 pub struct Told {
     /// For each set of categories the granted types as bits.
     pub types: [u8; 16],
