@@ -72,7 +72,9 @@ impl From<ConfigError> for Failure {
 }
 
 fn lines(faults: &[ConfigError]) -> String {
-    faults.iter().map(|fault| format!("\n  {fault}")).collect()
+    faults
+        .iter()
+        .fold(String::new(), |lines, fault| lines + "\n  " + &fault.to_string())
 }
 
 impl From<PublishError> for Failure {
