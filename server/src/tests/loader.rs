@@ -1,7 +1,7 @@
 use std::io::Read as _;
 
 use super::{SHOP, TestApp, shop};
-use crate::embedded::ASSETS_HASH;
+use crate::embedded::{ASSETS_HASH, asset_text};
 
 fn settings(loader: &str) -> serde_json::Value {
     let (_, json) = loader.rsplit_once("})({").unwrap();
@@ -105,7 +105,7 @@ async fn the_loader_carries_the_site() {
     for name in ["n", "a", "h", "y"] {
         settings.as_object_mut().unwrap().remove(name);
     }
-    insta::assert_snapshot!(settings, @r#"{"b":"3ads.example","c":"3_ads*","d":1,"e":180,"i":4113,"l":"en","m":0,"p":"Privacy settings","q":1,"r":1,"s":"shop","t":"","v":1}"#);
+    insta::assert_snapshot!(settings, @r#"{"b":"3ads.example","c":"3_ads*","d":1,"e":180,"i":4113,"l":"en","m":0,"p":"Privacy settings","q":1,"r":1,"s":"shop","t":"","v":1,"x":0}"#);
     for path in ["/s/other.js", "/s/shop", "/s/.js"] {
         assert_eq!(app.get(path).empty().await.status, 404, "{path}");
     }
@@ -133,6 +133,31 @@ async fn the_country_counts_only_from_a_trusted_proxy() {
     let open = TestApp::with(|app| app.country_header = Some(header)).await;
     let answer = open.get("/s/shop.js").header("cf-ipcountry", "US").empty().await;
     assert_eq!(settings(answer.text())["m"], 0);
+}
+
+#[tokio::test]
+async fn parts_stand_in_the_loaders_of_sites_that_ask_for_them() {
+    let app = TestApp::new().await;
+    for (number, marks, signals) in [(1, false, false), (2, true, false), (3, true, true)] {
+        let mut config = shop();
+        if marks {
+            config.marks = serde_json::from_str(r#"{ "cookiebot": {} }"#).unwrap();
+        }
+        config.signals.clarity = signals;
+        app.store
+            .publish_revision(super::ORGANISATION, &config, super::NOW_MS)
+            .await
+            .unwrap();
+        app.app.published.refresh(app.store.as_ref()).await.unwrap();
+        let answer = app.get("/s/shop.js").empty().await;
+        let settings = settings(answer.text());
+        assert_eq!(settings["r"], number);
+        for (name, asked) in [("marks", marks), ("signals", signals)] {
+            let part = asset_text(&format!("{name}.js"));
+            assert_eq!(answer.text().contains(part.trim_end()), asked, "{name}");
+            assert_eq!(settings.get(name).is_some(), asked, "{name}");
+        }
+    }
 }
 
 #[tokio::test]
