@@ -10,7 +10,7 @@ use std::{
 };
 
 /// What the server cannot do without.
-const NEEDED: [&str; 12] = [
+const NEEDED: [&str; 14] = [
     "banner.css",
     "center.css",
     "console.css",
@@ -21,7 +21,9 @@ const NEEDED: [&str; 12] = [
     "gate.wasm",
     "host.js",
     "late.js",
+    "marks.js",
     "rules.js",
+    "signals.js",
     "wall.js",
 ];
 

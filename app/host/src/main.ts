@@ -53,7 +53,7 @@ function clean(): void {
 
 /** After a choice, made here or elsewhere; `before` holds what was granted until then. */
 function changed(before: number): void {
-  signal('update');
+  host.signal('update');
   apply();
   settle();
   clean();
@@ -205,7 +205,7 @@ function near({ target }: Event): void {
 }
 
 function resume(): void {
-  if (state & gate.CHOSEN) signal('update');
+  if (state & gate.CHOSEN) host.signal('update');
   apply();
   resumed = true;
   surface();
@@ -222,14 +222,14 @@ function resume(): void {
 }
 
 /** What the further parts of the loader work with. */
-const host: Host = { assent, after, allowed: gate.allowed, apply, byHost, emit, granted: () => state & 15, loader, on, once, released: gate.released, server };
+const host: Host = { assent, after, allowed: gate.allowed, apply, byHost, emit, granted: () => state & 15, google: gate.google, loader, on, once, released: gate.released, server, signal };
 
 function begin(): void {
   for (const part of parts) part(host);
   if (loader.x || /[?&]assent_debug\b/.test(location.search)) late(host);
   if (first) {
     state = first & 63;
-    signal('default', first >> 6);
+    host.signal('default', first >> 6);
     watch(surface);
     resume();
     return;
@@ -239,7 +239,7 @@ function begin(): void {
   // The default is what holds without a choice; a stored choice is an update to it. While the center is
   // asked, nothing is granted: what was withdrawn there must not run once more.
   gate.choose(known ? 0 : state & gate.CHOSEN ? loader.m && loader.d : state);
-  signal(queue ? 'update' : 'default');
+  host.signal(queue ? 'update' : 'default');
   watch(surface);
   if (known) {
     // What is necessary does not wait.
