@@ -140,8 +140,22 @@ texts! {
     kind_local_storage,
     /// An item of `sessionStorage`.
     kind_session_storage,
+    /// A database of IndexedDB.
+    kind_indexed_db,
+    /// A cache of Cache Storage.
+    kind_cache_storage,
+    /// A service worker.
+    kind_service_worker,
     /// Label of the link to a provider's policy.
     provider_policy,
+    /// Said in place of a held embed; `{source}` stands for whom it comes from.
+    placeholder_from,
+    /// Said after it; `{category}` stands for the labels of the embed's categories.
+    placeholder_category,
+    /// Loads one held embed until the tab is closed.
+    placeholder_once,
+    /// Grants the categories of a held embed.
+    placeholder_always,
     /// The center's heading.
     center_title,
     /// The center's introduction.
@@ -210,6 +224,10 @@ texts! {
     own_center,
     /// How long it stays.
     own_center_kept,
+    /// What the list of the embeds that were loaded once is for.
+    own_once,
+    /// How long it stays.
+    own_once_kept,
 }
 
 impl Texts {
@@ -229,6 +247,9 @@ impl Texts {
             ItemKind::Cookie => &self.kind_cookie,
             ItemKind::LocalStorage => &self.kind_local_storage,
             ItemKind::SessionStorage => &self.kind_session_storage,
+            ItemKind::IndexedDb => &self.kind_indexed_db,
+            ItemKind::CacheStorage => &self.kind_cache_storage,
+            ItemKind::ServiceWorker => &self.kind_service_worker,
         }
     }
 }
@@ -290,6 +311,8 @@ pub struct NoticeService {
     pub purpose: String,
     /// The provider's policy; empty if none is known.
     pub policy_url: String,
+    /// Hosts that it loads from, as declared.
+    pub hosts: Vec<String>,
     /// What it stores.
     pub items: Vec<NoticeItem>,
 }
@@ -359,6 +382,7 @@ fn shown_service(config: &SiteConfig, service: &Service, texts: &Texts, language
         provider: service.provider.clone(),
         purpose: service.purpose.get(language, fallback).to_owned(),
         policy_url: service.policy_url.clone().unwrap_or_default(),
+        hosts: service.hosts.clone(),
         items: service
             .items
             .iter()
@@ -381,13 +405,22 @@ fn own_service(config: &SiteConfig, rule: &Rule, texts: &Texts) -> NoticeService
         purpose: purpose.to_owned(),
         lifetime: lifetime.replace("{days}", &days),
     };
+    let once = config.placeholders.then(|| {
+        item(
+            "-once",
+            ItemKind::SessionStorage,
+            &texts.own_once,
+            &texts.own_once_kept,
+        )
+    });
     NoticeService {
         id: OWN_SERVICE.to_owned(),
         name: "Assent".to_owned(),
         provider: config.controller.clone(),
         purpose: texts.own_purpose.clone(),
         policy_url: String::new(),
-        items: vec![
+        hosts: Vec::new(),
+        items: [
             item("", ItemKind::Cookie, &texts.own_choice, &texts.own_choice_kept),
             item(
                 "-center",
@@ -407,7 +440,10 @@ fn own_service(config: &SiteConfig, rule: &Rule, texts: &Texts) -> NoticeService
                 &texts.own_receipt,
                 &texts.own_receipt_kept,
             ),
-        ],
+        ]
+        .into_iter()
+        .chain(once)
+        .collect(),
     }
 }
 
@@ -417,7 +453,7 @@ mod tests {
 
     #[test]
     fn what_assent_stores_stands_first_under_necessary() {
-        let config: SiteConfig =
+        let mut config: SiteConfig =
             serde_json::from_str(include_str!("../testdata/site.json")).expect("golden configuration");
         let texts: Texts =
             serde_json::from_str(include_str!("../../app/texts/en.json")).expect("built-in wordings");
@@ -429,7 +465,8 @@ mod tests {
         );
         let names: Vec<_> = own.items.iter().map(|item| item.name.as_str()).collect();
         let id = &config.id;
-        let expected = ["", "-center", "-outbox", "-receipt"].map(|suffix| format!("assent-{id}{suffix}"));
+        let expected =
+            ["", "-center", "-outbox", "-receipt", "-once"].map(|suffix| format!("assent-{id}{suffix}"));
         assert_eq!(names, expected);
         assert_eq!(
             own.items[0].lifetime,
@@ -440,6 +477,13 @@ mod tests {
                 .iter()
                 .flat_map(|category| &category.services)
                 .all(|service| service.id != OWN_SERVICE)
+        );
+        config.placeholders = false;
+        let shown = categories(&config, &config.rules[0], &texts, "en");
+        assert_eq!(
+            shown[0].services[0].items.len(),
+            4,
+            "what is not used is not stored"
         );
     }
 }

@@ -54,6 +54,9 @@ pub struct SiteConfig {
     /// How other parties' tags are told of a choice.
     #[serde(default, skip_serializing_if = "is_default")]
     pub signals: Signals,
+    /// Whether a held embed shows what it is, with the buttons that load it.
+    #[serde(default = "yes")]
+    pub placeholders: bool,
 }
 
 /// Automatic blocking: tags, frames, pictures and calls of third parties wait for their category without a mark.
@@ -175,6 +178,12 @@ pub enum ItemKind {
     LocalStorage,
     /// `sessionStorage`.
     SessionStorage,
+    /// A database of IndexedDB.
+    IndexedDb,
+    /// A cache of Cache Storage.
+    CacheStorage,
+    /// A service worker, by the address or the path of its script or its scope.
+    ServiceWorker,
 }
 
 /// A text in one language for all, or one per language tag.
@@ -374,14 +383,18 @@ impl SiteConfig {
                 );
             }
         }
-        let storage = [ItemKind::LocalStorage, ItemKind::SessionStorage];
-        if [
-            self.host_list(),
-            self.erase_list(&[ItemKind::Cookie]),
-            self.erase_list(&storage),
-        ]
-        .iter()
-        .any(|list| list.len() > GATE_LIST_LEN_MAX)
+        let kinds: [&[ItemKind]; 5] = [
+            &[ItemKind::Cookie],
+            &[ItemKind::LocalStorage, ItemKind::SessionStorage],
+            &[ItemKind::IndexedDb],
+            &[ItemKind::CacheStorage],
+            &[ItemKind::ServiceWorker],
+        ];
+        if kinds
+            .map(|kinds| self.erase_list(kinds))
+            .iter()
+            .chain([&self.host_list()])
+            .any(|list| list.len() > GATE_LIST_LEN_MAX)
         {
             faults.add(
                 "services",
@@ -469,7 +482,7 @@ impl Faults {
             let name = format!("{path}.name");
             self.text(&name, &item.name);
             if !item.name.is_empty() && item.name.bytes().all(|byte| byte == b'*') {
-                self.add(&name, "would match every cookie of the site");
+                self.add(&name, "would match everything of its kind");
             }
             if item.name.contains(char::is_whitespace) {
                 self.add(&name, "must not hold white space");
@@ -744,6 +757,7 @@ mod tests {
     fn the_erase_list_holds_optional_items_only() {
         assert_eq!(config().erase_list(&[ItemKind::Cookie]), "1_ga* 3_fbp");
         assert_eq!(config().erase_list(&[ItemKind::LocalStorage]), "3_fb*");
+        assert_eq!(config().erase_list(&[ItemKind::IndexedDb]), "");
     }
 
     #[test]

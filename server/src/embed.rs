@@ -151,8 +151,7 @@ mod tests {
         let hash = BASE64_STANDARD.encode(Sha256::digest(inline));
         assert!(text.contains(&format!("'sha256-{hash}'")));
         assert_eq!(
-            text
-                .matches("async fetchpriority=\"high\" src=\"https://consent.example/s/demo.js\"")
+            text.matches("async fetchpriority=\"high\" src=\"https://consent.example/s/demo.js\"")
                 .count(),
             2
         );

@@ -14,7 +14,7 @@ const SCRIPTS: [(&str, &str, &str); 6] = [
     ("parts/signals", "signals", "iife"),
     ("parts/wall", "wall", "iife"),
 ];
-const STYLES: [&str; 4] = ["banner", "dialog", "center", "console"];
+const STYLES: [&str; 5] = ["banner", "dialog", "placeholder", "center", "console"];
 
 /// Builds the server for development and returns its path.
 ///

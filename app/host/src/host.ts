@@ -10,14 +10,16 @@ import { rest } from './rest';
 export interface Host {
   /** `window.assent`. */
   assent: Assent;
-  /** Run whenever the gate has been applied to the page. */
-  after: (() => void)[];
+  /** Run whenever the gate has been applied to the page, told whether any embed is held. */
+  after: ((embeds: boolean) => void)[];
   /** Whether what loads from a place may load: HELD, FREE, or FOREIGN if no service declares it. */
   allowed(list: string, place: string): number;
   apply(): void;
   /** Decides about nodes by the place that they load from, as HELD or FREE; a part may decide in its stead. */
   byHost: { decide(place: string): number };
   emit: typeof emit;
+  /** Whether the stored item `name` has to go. */
+  erased(list: string, name: string): boolean;
   /** The granted categories, as bits. */
   granted(): number;
   /** Granted types of Google Consent Mode, as bits, of what the gate holds now. */
@@ -31,6 +33,8 @@ export interface Host {
   server: string;
   /** Tells other parties' tags what is granted; a part may put another in its place. */
   signal: typeof signal;
+  /** Adds a style sheet to the page. */
+  style(css: string): void;
 }
 
 /** Filled by the parts, which stand before this code in the loader. */

@@ -25,10 +25,12 @@ export interface Loader {
   c: string;
   /** Declared items of localStorage and sessionStorage, likewise. */
   t: string;
+  /** Declared databases, caches and service workers, likewise; not there if there are none. */
+  u?: [string, string, string];
   /** Declared hosts of the optional services, likewise. */
   b: string;
-  /** What of `late.ts` the site needs: bit 0 placeholders, bit 1 the erasure of stored data that pages reach only
-      asynchronously. */
+  /** What of `late.ts` the site may need, as bits; not there if it is nothing. 1: placeholders; above: something to do
+      where the visitor has refused something, 2: erase what `u` lists. */
   x: number;
   /** Path of the folder with the lazily loaded files, `/a/HASH/`. */
   a: string;

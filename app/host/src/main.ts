@@ -8,7 +8,7 @@ import { late, parts, type Host } from './host';
 import { cookies, element, loader, server } from './loader';
 import { post, receipt, send, uuid, random } from './outbox';
 import { rest } from './rest';
-import { ask, asks, center, count, hold, holds, news, open, prefetch, preload, settle, type Known } from './surface';
+import { ask, asks, center, count, hold, holds, news, open, prefetch, preload, settle, style, type Known } from './surface';
 import { after, apply, byHost, once, watch } from './tags';
 
 const OPTIONAL = ['performance', 'functional', 'targeting'] as const;
@@ -48,7 +48,10 @@ function choice(): AssentChoice {
 
 /** Erases what is not granted. Where all is granted, the browser's storage stays closed. */
 function clean(): void {
-  if (~state & 15) erase();
+  if (~state & 15) {
+    erase();
+    if (loader.x > 1) late(host);
+  }
 }
 
 /** After a choice, made here or elsewhere; `before` holds what was granted until then. */
@@ -222,11 +225,31 @@ function resume(): void {
 }
 
 /** What the further parts of the loader work with. */
-const host: Host = { assent, after, allowed: gate.allowed, apply, byHost, emit, granted: () => state & 15, google: gate.google, loader, on, once, released: gate.released, server, signal };
+const host: Host = {
+  assent,
+  after,
+  allowed: gate.allowed,
+  apply,
+  byHost,
+  emit,
+  erased: gate.erased,
+  granted: () => state & 15,
+  google: gate.google,
+  loader,
+  on,
+  once,
+  released: gate.released,
+  server,
+  signal,
+  style,
+};
 
 function begin(): void {
   for (const part of parts) part(host);
-  if (loader.x || /[?&]assent_debug\b/.test(location.search)) late(host);
+  if (/[?&]assent_debug\b/.test(location.search)) late(host);
+  after.push((embeds) => {
+    if (embeds && loader.x & 1) late(host);
+  });
   if (first) {
     state = first & 63;
     host.signal('default', first >> 6);

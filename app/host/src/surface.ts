@@ -32,7 +32,8 @@ const framed = top != self && !('frames' in element.dataset);
 /** Whether the banner stands on the page. */
 export const asks = (): boolean => !!banner();
 
-function style(css: string): void {
+/** Adds a style sheet to the page, whatever its Content Security Policy. */
+export function style(css: string): void {
   try {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(css);

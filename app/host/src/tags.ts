@@ -1,11 +1,12 @@
 /** Holds and releases the marked tags of the page. */
 import { FREE, HELD } from './answer';
+import { EMBEDS } from './embeds';
 import { emit } from './events';
 import { allowed, released } from './gate';
 import { loader } from './loader';
 
 /** Marked by the owner, or held by the inline stub because of its host. */
-const MARKED = 'script[type="text/plain"],iframe,img,source,video,audio,track,object,embed,link,style'
+const MARKED = `script[type="text/plain"],img,source,track,link,style,${EMBEDS}`
   .split(',')
   .map((tag) => `${tag}[data-category],${tag}[data-assent-host]`)
   .join();
@@ -16,8 +17,8 @@ const LIVE = ['src', 'srcset', 'poster', 'href', 'data'];
 /** Decides about nodes that are known by their host; what no service declares may load. */
 export const byHost = { decide: (host: string): number => +!!allowed(loader.b, `${host}/`) };
 
-/** Run after each look at the page. */
-export const after: (() => void)[] = [];
+/** Run after each look at the page, told whether any embed is held. */
+export const after: ((embeds: boolean) => void)[] = [];
 
 /** Embeds that the visitor has loaded without a choice for their category. */
 export const once = new WeakSet<Element>();
@@ -50,9 +51,10 @@ export function apply(): void {
       if (!waits || parallel) run(tag, src, !late && !parallel);
     }
   }
+  const embeds = going.some((tag) => tag.closest(EMBEDS));
   // Backwards, because a picture whose sources go before it asks for its own `src`.
   if (turn == turns) for (const tag of going.reverse()) embed(tag, false);
-  for (const then of after) then();
+  for (const then of after) then(embeds);
 }
 
 /** Runs a held script in its place. `blocks`: inline scripts after it wait for it, as in a parsed page. */

@@ -31,9 +31,12 @@ struct Settings<'a> {
     q: u8,
     e: u16,
     i: u32,
+    #[serde(skip_serializing_if = "is_zero")]
     x: u8,
     c: String,
     t: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    u: Option<[String; 3]>,
     b: String,
     a: String,
     h: &'a str,
@@ -68,10 +71,26 @@ impl Wall {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(bits: &u8) -> bool {
+    *bits == 0
+}
+
+/// What of the late parts a site may need, as bits of [`Settings::x`].
+const PLACEHOLDERS: u8 = 1;
+const STORAGE: u8 = 2;
+
 /// The loader's source for one rule and language.
 pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: NoticeHash) -> String {
     let config = &revision.config;
     let defaults = rule.on_by_default.iter().copied().collect::<Categories>();
+    let stored = [
+        ItemKind::IndexedDb,
+        ItemKind::CacheStorage,
+        ItemKind::ServiceWorker,
+    ]
+    .map(|kind| config.erase_list(&[kind]));
+    let stored = stored.iter().any(|list| !list.is_empty()).then_some(stored);
     let settings = Settings {
         s: &config.id,
         r: revision.number,
@@ -83,9 +102,10 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
         q: rule.honours().bits(),
         e: rule.expiry_days,
         i: first_visit(rule),
-        x: 0,
+        x: u8::from(config.placeholders) * PLACEHOLDERS + u8::from(stored.is_some()) * STORAGE,
         c: config.erase_list(&[ItemKind::Cookie]),
         t: config.erase_list(&[ItemKind::LocalStorage, ItemKind::SessionStorage]),
+        u: stored,
         b: config.host_list(),
         a: format!("/a/{}/", *ASSETS_HASH),
         h: &notice.banner_html,

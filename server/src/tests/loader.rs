@@ -1,11 +1,15 @@
 use std::io::Read as _;
 
-use assent_consent::site::{Blocking, BlockingMode};
+use assent_consent::site::{Blocking, BlockingMode, ItemKind, SiteConfig};
+use serde_json::{Value, json};
 
 use super::{SHOP, TestApp, shop};
-use crate::embedded::{ASSETS_HASH, asset_text};
+use crate::{
+    embedded::{ASSETS_HASH, asset_text},
+    publish::loader::preview,
+};
 
-fn settings(loader: &str) -> serde_json::Value {
+fn settings(loader: &str) -> Value {
     let (_, json) = loader.rsplit_once("})({").unwrap();
     // The gate is an expression, not JSON: what stands before it is.
     let (json, _) = json.split_once(",g:").unwrap();
@@ -107,7 +111,7 @@ async fn the_loader_carries_the_site() {
     for name in ["n", "a", "h", "y"] {
         settings.as_object_mut().unwrap().remove(name);
     }
-    insta::assert_snapshot!(settings, @r#"{"b":"3ads.example/*","c":"3_ads*","d":1,"e":180,"i":4113,"l":"en","m":0,"p":"Privacy settings","q":1,"r":1,"s":"shop","t":"","v":1,"x":0}"#);
+    insta::assert_snapshot!(settings, @r#"{"b":"3ads.example/*","c":"3_ads*","d":1,"e":180,"i":4113,"l":"en","m":0,"p":"Privacy settings","q":1,"r":1,"s":"shop","t":"","v":1,"x":1}"#);
     for path in ["/s/other.js", "/s/shop", "/s/.js"] {
         assert_eq!(app.get(path).empty().await.status, 404, "{path}");
     }
@@ -134,6 +138,28 @@ async fn automatic_blocking_stands_in_the_loaders_of_those_who_want_it() {
     insta::assert_snapshot!(settings(answer.text())["wall"], @r#"{"enforce":true,"own":"cdn.example shop.example","unknown":true}"#);
     let rules = app.get(&format!("/a/{}/rules.js", *ASSETS_HASH)).empty().await;
     assert!(rules.text().contains(" hotjar.com "));
+}
+
+#[tokio::test]
+async fn the_loader_says_what_of_the_late_parts_the_site_may_need() {
+    let late = |change: fn(&mut SiteConfig)| {
+        let mut config = shop();
+        change(&mut config);
+        let settings = settings(&preview(&config, None).unwrap());
+        (settings["x"].clone(), settings["u"].clone())
+    };
+    assert_eq!(late(|_| ()), (json!(1), Value::Null));
+    assert_eq!(
+        late(|config| config.placeholders = false),
+        (Value::Null, Value::Null),
+        "nothing is not said"
+    );
+    let stored = late(|config| {
+        for service in &mut config.services {
+            service.items[0].kind = ItemKind::CacheStorage;
+        }
+    });
+    assert_eq!(stored, (json!(3), json!(["", "3_ads*", ""])));
 }
 
 #[tokio::test]

@@ -41,6 +41,7 @@ pub fn config(site: &str) -> SiteConfig {
         texts: BTreeMap::new(),
         marks: BTreeMap::new(),
         signals: Signals::default(),
+        placeholders: true,
     }
 }
 
