@@ -10,9 +10,10 @@ use std::{
 };
 
 /// What the server cannot do without.
-const NEEDED: [&str; 14] = [
+const NEEDED: [&str; 15] = [
     "banner.css",
     "center.css",
+    "center.js",
     "console.css",
     "dialog.css",
     "dialog.js",

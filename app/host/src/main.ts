@@ -1,5 +1,6 @@
 /** The loader: decides at once, shows the banner if the visitor has to be asked, and carries out the choice. */
 import type { Assent, Choice as AssentChoice } from '../../types/assent';
+import type { Known } from './center';
 import { erase, read, write } from './cookie';
 import * as gate from './gate';
 import { emit, on } from './events';
@@ -8,7 +9,7 @@ import { late, parts, type Host } from './host';
 import { cookies, element, loader, server } from './loader';
 import { post, receipt, send, uuid, random } from './outbox';
 import { rest } from './rest';
-import { ask, asks, center, count, hold, holds, news, open, prefetch, preload, settle, style, type Known } from './surface';
+import { ask, asks, center, count, hold, holds, news, open, prefetch, preload, settle, style } from './surface';
 import { after, apply, byHost, once, watch } from './tags';
 
 const OPTIONAL = ['performance', 'functional', 'targeting'] as const;
