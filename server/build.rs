@@ -10,9 +10,10 @@ use std::{
 };
 
 /// What the server cannot do without.
-const NEEDED: [&str; 12] = [
+const NEEDED: [&str; 15] = [
     "banner.css",
     "center.css",
+    "center.js",
     "console.css",
     "dialog.css",
     "dialog.js",
@@ -21,7 +22,9 @@ const NEEDED: [&str; 12] = [
     "gate.wasm",
     "host.js",
     "late.js",
+    "marks.js",
     "rules.js",
+    "signals.js",
     "wall.js",
 ];
 

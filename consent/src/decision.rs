@@ -30,6 +30,38 @@ impl Model {
     }
 }
 
+/// Signals with which a browser objects on its visitor's behalf, as a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Objections(u8);
+
+impl Objections {
+    /// Global Privacy Control: `navigator.globalPrivacyControl`, `Sec-GPC: 1`. Source: <https://w3c.github.io/gpc/>.
+    pub const GPC: Self = Self(1);
+    /// Do Not Track: `navigator.doNotTrack`, `DNT: 1`. Source: <https://www.w3.org/TR/tracking-dnt/>.
+    pub const DNT: Self = Self(2);
+
+    /// Reads bits, dropping unknown ones.
+    pub const fn from_bits(bits: u8) -> Self {
+        Self(bits & 3)
+    }
+
+    /// The bits, 0 to 3.
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// This set, and `other` where `on`.
+    #[must_use]
+    pub const fn and(self, other: Self, on: bool) -> Self {
+        if on { Self(self.0 | other.0) } else { self }
+    }
+
+    /// Whether any signal is in both sets.
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
 /// The part of a rule that the gate needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
@@ -37,8 +69,8 @@ pub struct Terms {
     pub model: Model,
     /// Categories granted before any choice; ignored under opt-in.
     pub on_by_default: Categories,
-    /// Whether Global Privacy Control switches targeting off until the visitor chooses otherwise.
-    pub honours_gpc: bool,
+    /// The signals that switch targeting off until the visitor chooses otherwise.
+    pub honours: Objections,
     /// How long a choice counts, in seconds. The CNIL recommends six months, thirteen at most.
     pub expiry_s: u32,
     /// Choices made on an earlier revision no longer count: categories or services have widened since.
@@ -66,9 +98,9 @@ impl Decision {
 
 /// Decides what is granted at `now_s` (seconds since 1970).
 ///
-/// `gpc` is `navigator.globalPrivacyControl`. A stored choice counts if it is not older than the terms allow,
+/// `seen` holds the signals that the browser sends. A stored choice counts if it is not older than the terms allow,
 /// not from the future by more than a day, and was made on a revision that still counts.
-pub fn decide(terms: &Terms, gpc: bool, stored: Option<&Stored>, now_s: u32) -> Decision {
+pub fn decide(terms: &Terms, seen: Objections, stored: Option<&Stored>, now_s: u32) -> Decision {
     if let Some(stored) = stored
         && stored.revision >= terms.valid_from_revision
         && stored.decided_at_s <= now_s.saturating_add(86_400)
@@ -84,7 +116,7 @@ pub fn decide(terms: &Terms, gpc: bool, stored: Option<&Stored>, now_s: u32) -> 
         Model::OptIn => Categories::NECESSARY,
         _ => terms.on_by_default | Categories::NECESSARY,
     };
-    if gpc && terms.honours_gpc {
+    if seen.meets(terms.honours) {
         granted = granted.without(Category::Targeting.set());
     }
     // Asking again is no leave to run what was refused before.
@@ -105,12 +137,13 @@ mod tests {
     use proptest::prelude::*;
 
     const NOW_S: u32 = 1_800_000_000;
+    const NONE: Objections = Objections::from_bits(0);
 
     fn terms(model: Model) -> Terms {
         Terms {
             model,
             on_by_default: Categories::ALL,
-            honours_gpc: true,
+            honours: Objections::GPC,
             expiry_s: 15_552_000,
             valid_from_revision: 2,
         }
@@ -128,31 +161,52 @@ mod tests {
 
     #[test]
     fn opt_in_grants_nothing_before_a_choice() {
-        let decision = decide(&terms(Model::OptIn), false, None, NOW_S);
+        let decision = decide(&terms(Model::OptIn), NONE, None, NOW_S);
         assert_eq!(decision.granted, Categories::NECESSARY);
         assert!(decision.ask);
     }
 
     #[test]
-    fn opt_out_honours_gpc() {
-        let without = decide(&terms(Model::OptOut), false, None, NOW_S);
-        assert_eq!(without.granted, Categories::ALL);
-        let with = decide(&terms(Model::OptOut), true, None, NOW_S);
-        assert_eq!(with.granted, Categories::ALL.without(Category::Targeting.set()));
+    fn opt_out_honours_the_signals_that_the_rule_names() {
+        let both = Objections::GPC.and(Objections::DNT, true);
+        for (honours, seen, objects) in [
+            (Objections::GPC, NONE, false),
+            (Objections::GPC, Objections::GPC, true),
+            (Objections::GPC, Objections::DNT, false),
+            (Objections::DNT, Objections::DNT, true),
+            (Objections::DNT, Objections::GPC, false),
+            (NONE, both, false),
+            (both, Objections::DNT, true),
+        ] {
+            let terms = Terms {
+                honours,
+                ..terms(Model::OptOut)
+            };
+            let expected = if objects {
+                Categories::ALL.without(Category::Targeting.set())
+            } else {
+                Categories::ALL
+            };
+            assert_eq!(
+                decide(&terms, seen, None, NOW_S).granted,
+                expected,
+                "{honours:?} {seen:?}"
+            );
+        }
     }
 
     #[test]
     fn no_banner_without_a_rule() {
-        assert!(!decide(&terms(Model::None), false, None, NOW_S).ask);
+        assert!(!decide(&terms(Model::None), NONE, None, NOW_S).ask);
     }
 
     #[test]
     fn a_stored_choice_counts_until_it_expires_or_the_site_widens() {
         let terms = terms(Model::OptIn);
-        assert!(decide(&terms, true, Some(&stored(2, NOW_S - 10)), NOW_S).chosen);
-        assert!(!decide(&terms, false, Some(&stored(1, NOW_S - 10)), NOW_S).chosen);
-        assert!(!decide(&terms, false, Some(&stored(2, NOW_S - 15_552_000)), NOW_S).chosen);
-        assert!(!decide(&terms, false, Some(&stored(2, NOW_S + 90_000)), NOW_S).chosen);
+        assert!(decide(&terms, Objections::GPC, Some(&stored(2, NOW_S - 10)), NOW_S).chosen);
+        assert!(!decide(&terms, NONE, Some(&stored(1, NOW_S - 10)), NOW_S).chosen);
+        assert!(!decide(&terms, NONE, Some(&stored(2, NOW_S - 15_552_000)), NOW_S).chosen);
+        assert!(!decide(&terms, NONE, Some(&stored(2, NOW_S + 90_000)), NOW_S).chosen);
     }
 
     #[test]
@@ -160,10 +214,10 @@ mod tests {
         let mut refused = stored(1, NOW_S - 10);
         refused.granted = Categories::NECESSARY;
         for model in [Model::OptOut, Model::Notice, Model::None] {
-            let widened = decide(&terms(model), false, Some(&refused), NOW_S);
+            let widened = decide(&terms(model), NONE, Some(&refused), NOW_S);
             assert_eq!(widened.granted, Categories::NECESSARY);
             assert!(!widened.chosen);
-            let expired = decide(&terms(model), false, Some(&refused), NOW_S + 99_000_000);
+            let expired = decide(&terms(model), NONE, Some(&refused), NOW_S + 99_000_000);
             assert_eq!(expired.granted, Categories::NECESSARY);
         }
     }
@@ -171,11 +225,11 @@ mod tests {
     proptest! {
         #[test]
         fn under_opt_in_only_a_counting_choice_grants(
-            gpc: bool, revision in 0_u32..5, decided_at_s: u32, now_s: u32, has: bool,
+            seen: u8, revision in 0_u32..5, decided_at_s: u32, now_s: u32, has: bool,
         ) {
             let terms = terms(Model::OptIn);
             let stored = stored(revision, decided_at_s);
-            let decision = decide(&terms, gpc, has.then_some(&stored), now_s);
+            let decision = decide(&terms, Objections::from_bits(seen), has.then_some(&stored), now_s);
             prop_assert!(decision.granted.has(Category::Necessary));
             if decision.granted != Categories::NECESSARY {
                 prop_assert!(has && decision.chosen && revision >= 2);

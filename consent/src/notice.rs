@@ -88,6 +88,8 @@ texts! {
     accept_all,
     /// Refuses every optional category.
     reject_all,
+    /// Said where the browser sends Global Privacy Control and the rule honours it.
+    gpc_honoured,
     /// Opens the dialog.
     settings,
     /// The small control that reopens the dialog.
@@ -273,6 +275,8 @@ pub struct Notice {
     pub controller: String,
     /// Address of the cookie policy.
     pub policy_url: String,
+    /// Whether the rule honours Global Privacy Control; the dialog says so where the browser sends it.
+    pub honours_gpc: bool,
     /// The banner's markup, as rendered.
     pub banner_html: String,
     /// The banner's styles.

@@ -1,5 +1,8 @@
 //! What other parties' tags are told of a choice.
 
+#[cfg(feature = "record")]
+pub mod settings;
+
 use crate::{Categories, Category};
 
 /// The seven types of Google Consent Mode v2, in the order of the bits that [`google`] returns.

@@ -4,7 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Categories, Category, decision::Model};
+use crate::{
+    Categories, Category,
+    decision::{Model, Objections},
+    marks::{Manager, Marks},
+    signals::settings::{Signals, WAIT_MS_MAX, is_region},
+};
 
 /// The most services a site may declare.
 pub const SERVICES_MAX: usize = 500;
@@ -43,6 +48,12 @@ pub struct SiteConfig {
     /// Wordings that replace the built-in ones: language → key of [`Texts`](crate::notice::Texts) → text.
     #[serde(default)]
     pub texts: BTreeMap<String, BTreeMap<String, String>>,
+    /// Other consent managers for which the pages are prepared.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub marks: Marks,
+    /// How other parties' tags are told of a choice.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub signals: Signals,
     /// Whether a held embed shows what it is, with the buttons that load it.
     #[serde(default = "yes")]
     pub placeholders: bool,
@@ -92,8 +103,24 @@ pub struct Rule {
     /// Whether Global Privacy Control is honoured as an objection to targeting.
     #[serde(default = "yes")]
     pub honours_gpc: bool,
+    /// Whether Do Not Track is honoured likewise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub honours_dnt: bool,
     /// Days for which a choice counts, 1 to 395.
     pub expiry_days: u16,
+}
+
+impl Rule {
+    /// The signals that count as an objection to targeting.
+    pub fn honours(&self) -> Objections {
+        Objections::default()
+            .and(Objections::GPC, self.honours_gpc)
+            .and(Objections::DNT, self.honours_dnt)
+    }
+}
+
+fn is_default(signals: &Signals) -> bool {
+    *signals == Signals::default()
 }
 
 const fn yes() -> bool {
@@ -396,6 +423,25 @@ impl SiteConfig {
                 "declare too many hosts or items: their names together must be under 15,000 bytes",
             );
         }
+        // Both stand in data-category, with names that mean different things.
+        if self.marks.contains_key(&Manager::VanillaCookieconsent)
+            && self.marks.contains_key(&Manager::Complianz)
+        {
+            faults.add(
+                "marks.complianz",
+                "cannot be read beside vanilla-cookieconsent: both use data-category",
+            );
+        }
+        for (manager, names) in &self.marks {
+            let path = format!("marks.{}", manager.id());
+            faults.bounded(&path, names.len(), 0, SERVICES_MAX);
+            for (name, meaning) in names {
+                let path = format!("{path}.{name}");
+                faults.text(&path, name);
+                faults.bounded(&path, meaning.categories().len(), 1, Category::ALL.len());
+            }
+        }
+        faults.signals(&self.signals);
         faults.0
     }
 }
@@ -474,6 +520,32 @@ impl Faults {
                 self.add(
                     &format!("{path}.domain"),
                     "must be a host name in lower case such as vendor.example",
+                );
+            }
+        }
+    }
+
+    fn signals(&mut self, signals: &Signals) {
+        let google = &signals.google;
+        if google.wait_for_update_ms > WAIT_MS_MAX {
+            self.add(
+                "signals.google.wait_for_update_ms",
+                "must be 0 to 10,000 milliseconds",
+            );
+        }
+        self.bounded("signals.google.regions", google.regions.len(), 0, LIST_MAX);
+        for (at, region) in google.regions.iter().enumerate() {
+            let path = format!("signals.google.regions[{at}].region");
+            self.bounded(&path, region.region.len(), 1, LIST_MAX);
+            if !region.region.iter().all(|code| is_region(code)) {
+                self.add(&path, "must hold ISO 3166-2 codes such as DE or US-CA");
+            }
+        }
+        for (kind, category) in &google.types {
+            if kind.is_ad() && *category == Category::Necessary {
+                self.add(
+                    "signals.google.types",
+                    "must not hold necessary for advertising: it would be granted to everybody",
                 );
             }
         }
@@ -608,6 +680,42 @@ mod tests {
             problem(|c| c.services[1].id = c.services[0].id.clone()),
             "services[1].id"
         );
+    }
+
+    #[test]
+    fn a_name_of_another_manager_needs_a_category() {
+        let marks = |json: &str| serde_json::from_str(json).expect("marks");
+        assert_eq!(
+            problem(|c| c.marks = marks(r#"{ "cookiebot": { "statistics": [] } }"#)),
+            "marks.cookiebot.statistics"
+        );
+        assert_eq!(
+            problem(|c| c.marks = marks(r#"{ "vanilla-cookieconsent": { " ": "targeting" } }"#)),
+            "marks.vanilla-cookieconsent. "
+        );
+        assert_eq!(
+            problem(|c| c.marks = marks(r#"{ "vanilla-cookieconsent": {}, "complianz": {} }"#)),
+            "marks.complianz"
+        );
+    }
+
+    #[test]
+    fn signals_that_google_could_not_read_are_refused() {
+        let signals = |json: &str| serde_json::from_str(json).expect("signals");
+        assert_eq!(
+            problem(|c| c.signals = signals(r#"{ "google": { "wait_for_update_ms": 10001 } }"#)),
+            "signals.google.wait_for_update_ms"
+        );
+        assert_eq!(
+            problem(|c| c.signals = signals(r#"{ "google": { "types": { "ad_storage": "necessary" } } }"#)),
+            "signals.google.types"
+        );
+        for regions in [r#"[{ "region": ["California"] }]"#, r#"[{ "region": [] }]"#] {
+            assert_eq!(
+                problem(|c| c.signals = signals(&format!(r#"{{ "google": {{ "regions": {regions} }} }}"#))),
+                "signals.google.regions[0].region"
+            );
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 // in the browser's own network log and cookie jar and in what arrives at the vendors. A page says in its first
 // script (application/json, id "case"):
 //   case      what it is about
+//   site      `shop` if it says nothing, or `wall`: the same with automatic blocking in force
 //   tag       attributes of the loader's tag; `async fetchpriority="high"` if it says nothing
 //   before    what may be requested of vendors before the choice, as host + path; nothing if it says nothing
 //   set       the categories that are then granted; all if it says nothing
@@ -46,7 +47,7 @@ const settle = () => new Promise((done) => setTimeout(done, 700));
 const places = (urls) => urls.map((url) => url.host + url.pathname).sort();
 
 /** Runs a case with a fresh visitor. */
-async function run({ name, before: early = [], set = ALL, requested = [], ran = [], holds, withdrawn }, shop, engine, visitor) {
+async function run({ name, site = 'shop', before: early = [], set = ALL, requested = [], ran = [], holds, withdrawn }, shop, engine, visitor) {
   const { recorder } = engine;
   const earlier = { requests: recorder.requests.length, greeted: recorder.greeted.length };
   /** What has arrived at vendors. A player asks for its file once or for parts of it, as it likes. */
@@ -79,7 +80,7 @@ async function run({ name, before: early = [], set = ALL, requested = [], ran = 
   await until(() => arrived().length >= wanted.length, wanted.join()).catch(() => {});
   await settle();
   expectRequests(wanted, 'after the choice');
-  assert.ok((await visitor.cookies()).some(({ name }) => name === 'assent-shop'), 'the choice is in the jar');
+  assert.ok((await visitor.cookies()).some(({ name }) => name === `assent-${site}`), 'the choice is in the jar');
   assert.deepEqual(await page.evaluate('window.ran ?? []'), ran, 'what ran');
   if (holds) assert.ok(await page.evaluate(holds), holds);
   if (withdrawn) {
@@ -96,8 +97,14 @@ describe('hostile pages', { concurrency: 3 }, () => {
   let shop;
   before(async () => {
     shop = await world();
-    for (const { name, text, tag } of cases) {
-      shop.pages.set(`/${name}`, { body: text.replace('<!-- loader -->', NOTE_ERRORS + shop.tag(tag)) });
+    const declared = shop.config.services.map((service) => (service.id === 'youtube' ? { ...service, hosts: ['declared.vendor.example'] } : service));
+    await shop.server.publish({ ...shop.config, id: 'wall', blocking: { mode: 'enforce' }, services: declared });
+    await until(async () => (await fetch(`${shop.server.url}/s/wall.js`)).ok, 'the second site');
+    for (const { name, text, tag, site = 'shop' } of cases) {
+      const loader = shop.tag(tag).replace('/s/shop.js', `/s/${site}.js`);
+      // The page's own policy lets in what carries its nonce.
+      const nonce = /nonce="\w+"/.exec(loader)?.[0] ?? '';
+      shop.pages.set(`/${name}`, { body: text.replace('<!-- loader -->', NOTE_ERRORS.replace('<script', `<script ${nonce}`) + loader) });
     }
   });
   after(() => shop?.close());

@@ -29,3 +29,68 @@ test('accepted in one tab, released in both, recorded once; withdrawn in one, he
   assert.equal(await shop.server.recordsOf('shop', key), 2);
   await visitor.close();
 });
+
+test('a frame of the site shows no banner of its own, unless its tag asks for one, and follows the page around it', async () => {
+  const visitor = await shop.visitor();
+  shop.page('/inner');
+  shop.page('/asking', { tag: shop.tag('async data-frames') });
+  shop.page('/outer', { head: '', body: '<iframe title="inner" src="/inner"></iframe><iframe title="asking" src="/asking"></iframe>' });
+  const page = await visitor.open('/outer');
+  await banner(page).waitFor();
+  await page.waitForFunction(() => [0, 1].every((at) => frames[at]?.assent?.choice));
+  const [inner, asking] = ['/inner', '/asking'].map((path) => page.frames().find((frame) => frame.url().endsWith(path)));
+  await settle(page);
+  assert.equal(await inner.locator('#assent').count(), 0);
+  assert.equal(await asking.locator('#assent .assent-banner').count(), 1);
+  await control(page, 'accept').click();
+  await until(async () => ((await inner.evaluate(() => window.ran)) ?? []).length === 4, 'the frame’s tags');
+  assert.equal(await inner.locator('#assent').count(), 0);
+  await visitor.close();
+});
+
+test('a choice on one subdomain counts on the others', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await page.goto(shop.at('/').replace('shop.test', 'www.shop.test'));
+  await control(page, 'accept').click();
+  const cookies = await visitor.context.cookies();
+  assert.deepEqual(cookies.filter(({ name }) => name === 'assent-shop').map(({ domain }) => domain), ['.shop.test']);
+  await page.goto(shop.at('/'));
+  await hasRun(page, ['gtag', 'gtm', 'hotjar', 'pixel']);
+  assert.equal(await banner(page).count(), 0);
+  await visitor.close();
+});
+
+test('a page that comes back from the back-forward cache takes over what was chosen meanwhile', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await banner(page).waitFor();
+  // Playwright's browser keeps no pages; what a kept page hears is this event.
+  const other = await visitor.open();
+  await other.evaluate(() => { BroadcastChannel.prototype.postMessage = () => {}; });
+  await control(other, 'accept').click();
+  await page.evaluate(() => window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+  await hasRun(page, ['gtag', 'gtm', 'hotjar', 'pixel']);
+  assert.equal(await banner(page).count(), 0);
+  await visitor.close();
+});
+
+test('a page that is rendered ahead counts its banner when it is looked at', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.context.newPage();
+  await page.addInitScript(() => {
+    window.ahead = true;
+    Object.defineProperty(document, 'prerendering', { get: () => window.ahead });
+  });
+  await page.goto(shop.at('/'));
+  await banner(page).waitFor();
+  const counted = () => visitor.requests.filter((url) => url.endsWith('/events')).length;
+  await page.waitForTimeout(1500);
+  assert.equal(counted(), 0);
+  await page.evaluate(() => {
+    window.ahead = false;
+    document.dispatchEvent(new Event('prerenderingchange'));
+  });
+  await until(() => counted() === 1, 'the count');
+  await visitor.close();
+});

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use crate::{Result, node, paths, process, step, wasm};
 
 /// Entry points of app/host, the assets that they become, and their form: the host stands in a function of the
-/// loader, the parts of a site before it, the stub in a page; what comes late is a module.
-const SCRIPTS: [(&str, &str, &str); 4] = [
+/// loader, parts of a site before it, the stub in a page; what comes late is a module.
+const SCRIPTS: [(&str, &str, &str); 7] = [
     ("main", "host", "esm"),
     ("stub", "stub", "iife"),
+    ("center", "center", "esm"),
     ("late", "late", "esm"),
+    ("parts/marks", "marks", "iife"),
+    ("parts/signals", "signals", "iife"),
     ("parts/wall", "wall", "iife"),
 ];
 const STYLES: [&str; 5] = ["banner", "dialog", "placeholder", "center", "console"];
@@ -55,16 +58,12 @@ pub(crate) fn assets() -> Result {
 // The host goes into every loader; the stub is what owners paste into their pages.
 fn scripts() -> Result {
     let script = |name: &str| paths::assets().join(format!("{name}.js"));
+    let mut outputs = SCRIPTS.map(|(_, output, _)| script(output)).to_vec();
+    outputs.push(script("rules"));
     step::when_changed(
         "scripts",
         &["app/host", "package-lock.json", "xtask/src/build.rs"],
-        &[
-            script("host"),
-            script("late"),
-            script("rules"),
-            script("stub"),
-            script("wall"),
-        ],
+        &outputs,
         || {
             let rules = process::quiet(process::command("node").arg("app/host/rules.mjs"))?;
             step::write_if_changed(&script("rules"), rules.trim_end().as_bytes())?;

@@ -36,6 +36,8 @@ pub struct CenterPage<'a> {
     pub categories: &'a [NoticeCategory],
     /// What the rule grants before a choice; sets the switches while there is none.
     pub before_choice: Categories,
+    /// Whether the browser sends Global Privacy Control and the rule honours it.
+    pub gpc_honoured: bool,
     /// The choice that holds now.
     pub current: Option<Current>,
     /// Earlier choices, newest first, the current one included.
@@ -129,6 +131,7 @@ pub fn page(page: &CenterPage<'_>) -> String {
             <div class="intro">
                 <h1>{texts.center_title.clone()}</h1>
                 <p class="lead">{texts.center_text.clone()}</p>
+                {page.gpc_honoured.then(|| view! { <p class="lead">{texts.gpc_honoured.clone()}</p> })}
                 <ul class="facts">
                     <li>{format!("{}: {}", texts.center_controller, page.controller)}</li>
                     {policy}

@@ -18,6 +18,18 @@ fn opening<'a>(html: &'a str, tag: &str, having: &str) -> &'a str {
 }
 
 #[test]
+fn a_signal_is_said_to_be_honoured_only_where_it_is() {
+    let shop = english();
+    let words = &shop.texts.gpc_honoured;
+    assert!(!page(&shop.page()).contains(words.as_str()));
+    let honoured = CenterPage {
+        gpc_honoured: true,
+        ..shop.page()
+    };
+    assert!(page(&honoured).contains(words.as_str()));
+}
+
+#[test]
 fn nothing_that_an_owner_writes_becomes_markup() {
     let mut fixture = english();
     let bad = "<script>alert(1)</script>\"'&".to_owned();

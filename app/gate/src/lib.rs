@@ -10,13 +10,11 @@
 use assent_consent::{
     Categories,
     cookie::{KEY_LEN, LEN_MAX, RECORD_LEN, Stored},
-    decision::{Model, Terms, decide},
+    decision::{Model, Objections, Terms, decide},
     erase, signals, tag,
 };
 
 const BUFFER_LEN: usize = 16_384;
-const GPC_ON: u32 = 1;
-const GPC_HONOURED: u32 = 2;
 
 static mut BUFFER: [u8; BUFFER_LEN] = [0; BUFFER_LEN];
 static mut GRANTED: Categories = Categories::NECESSARY;
@@ -51,13 +49,13 @@ pub extern "C" fn buffer() -> *const u8 {
 }
 
 /// Decides from the cookie's value in the buffer (`len` 0: no cookie) and the terms of the rule. `flags`:
-/// bit 0 GPC is on, bit 1 the rule honours it. Returns the bits of the decision.
+/// bits 0 and 1 the signals that the browser sends, bits 2 and 3 those that the rule honours. Returns the bits of the decision.
 #[unsafe(no_mangle)]
 pub extern "C" fn start(
     len: usize,
     model: u8,
     on_by_default: u8,
-    flags: u32,
+    flags: u8,
     valid_from_revision: u32,
     expiry_s: u32,
     now_s: u32,
@@ -65,12 +63,12 @@ pub extern "C" fn start(
     let terms = Terms {
         model: Model::from_number(model),
         on_by_default: Categories::granted(on_by_default),
-        honours_gpc: flags & GPC_HONOURED != 0,
+        honours: Objections::from_bits(flags >> 2),
         expiry_s,
         valid_from_revision,
     };
     let stored = Stored::parse(text(0, len));
-    let decision = decide(&terms, flags & GPC_ON != 0, stored.as_ref(), now_s);
+    let decision = decide(&terms, Objections::from_bits(flags), stored.as_ref(), now_s);
     grant(decision.granted);
     u32::from(decision.bits())
 }

@@ -71,11 +71,12 @@ function put(text: string): number {
 /** Decides from the cookie's value, empty without one; the answer holds the granted categories, ASK and CHOSEN. */
 export function start(cookie: string): number {
   const gpc = (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl ? 1 : 0;
+  const dnt = navigator.doNotTrack == '1' ? 2 : 0;
   return gate!.start(
     cookie ? Math.max(put(cookie), 0) : 0,
     loader.m,
     loader.d,
-    gpc | (loader.q << 1),
+    gpc | dnt | (loader.q << 2),
     loader.v,
     loader.e * 86400,
     now(),

@@ -2,6 +2,7 @@
     those that come after the page has loaded. */
 import type { Assent } from '../../types/assent';
 import type { emit, on } from './events';
+import type { signal } from './google';
 import { server, loader, type Loader } from './loader';
 import { rest } from './rest';
 
@@ -21,6 +22,8 @@ export interface Host {
   erased(list: string, name: string): boolean;
   /** The granted categories, as bits. */
   granted(): number;
+  /** Granted types of Google Consent Mode, as bits, of what the gate holds now. */
+  google(): number;
   loader: Loader;
   on: typeof on;
   /** Embeds that the visitor has loaded without a choice for their category. */
@@ -28,6 +31,8 @@ export interface Host {
   /** Whether a tag with this `data-category` may run: HELD, FREE or FOREIGN. */
   released(category: string): number;
   server: string;
+  /** Tells other parties' tags what is granted; a part may put another in its place. */
+  signal: typeof signal;
   /** Adds a style sheet to the page. */
   style(css: string): void;
 }

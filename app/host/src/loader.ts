@@ -14,7 +14,7 @@ export interface Loader {
   m: number;
   /** Categories granted before a choice, as bits. */
   d: number;
-  /** 1 if the rule honours Global Privacy Control. */
+  /** Signals that the rule honours: bit 0 Global Privacy Control, bit 1 Do Not Track. */
   q: number;
   /** Days for which a choice counts. */
   e: number;
@@ -42,9 +42,42 @@ export interface Loader {
   p: string;
   /** Automatic blocking, where it is on: whether it holds or only reports, whether it holds unknown third parties,
       and the hosts that it never touches, between spaces. */
-  w?: { enforce: boolean; unknown: boolean; own: string };
+  wall?: { enforce: boolean; unknown: boolean; own: string };
   /** The gate: one character for each byte. */
   g: string;
+  /** Marks of other consent managers, where the site reads any. */
+  marks?: Mark[];
+  /** What the site has decided about the signals, where that is more than the plain ones. */
+  signals?: Told;
+}
+
+/** The site's signals; see consent/src/signals/settings.rs. */
+export interface Told {
+  /** For each set of categories the granted types of Google's Consent Mode, as bits. */
+  types: number[];
+  /** Milliseconds that Google's tags wait. */
+  wait: number;
+  /** Regions, and the types that are granted there. */
+  regions: [string[], number][];
+  /** Names of the switches of Google's that are on. */
+  set: string[];
+  advanced?: true;
+  uet?: true;
+  clarity?: true;
+  events?: true;
+}
+
+/** An attribute in which another manager's marks stand; see consent/src/marks.rs. */
+export interface Mark {
+  attribute: string;
+  /** Regular expression whose group holds the names. */
+  pattern: string;
+  /** Regular expression for what stands between several names; empty where there is only one. */
+  between: string;
+  /** Attributes in which a held element has its address, beside `data-src`. */
+  held: string[];
+  /** Name → value of `data-category`. */
+  names: Record<string, string>;
 }
 
 declare const ASSENT: Loader;

@@ -1,5 +1,6 @@
 /** The loader: decides at once, shows the banner if the visitor has to be asked, and carries out the choice. */
 import type { Assent, Choice as AssentChoice } from '../../types/assent';
+import type { Known } from './center';
 import { erase, read, write } from './cookie';
 import * as gate from './gate';
 import { emit, on } from './events';
@@ -8,7 +9,7 @@ import { late, parts, type Host } from './host';
 import { cookies, element, loader, server } from './loader';
 import { post, receipt, send, uuid, random } from './outbox';
 import { rest } from './rest';
-import { ask, asks, center, count, hold, holds, news, open, prefetch, preload, settle, style, type Known } from './surface';
+import { ask, asks, center, count, hold, holds, news, open, prefetch, preload, settle, style } from './surface';
 import { after, apply, byHost, once, watch } from './tags';
 
 const OPTIONAL = ['performance', 'functional', 'targeting'] as const;
@@ -56,7 +57,7 @@ function clean(): void {
 
 /** After a choice, made here or elsewhere; `before` holds what was granted until then. */
 function changed(before: number): void {
-  signal('update');
+  host.signal('update');
   apply();
   settle();
   clean();
@@ -185,7 +186,6 @@ function surface(): void {
   } else if (state & gate.ASK) {
     placed = true;
     ask();
-    emit('shown');
     // What the next click needs.
     rest(() => {
       if (gate.runs()) prefetch();
@@ -209,7 +209,7 @@ function near({ target }: Event): void {
 }
 
 function resume(): void {
-  if (state & gate.CHOSEN) signal('update');
+  if (state & gate.CHOSEN) host.signal('update');
   apply();
   resumed = true;
   surface();
@@ -235,11 +235,13 @@ const host: Host = {
   emit,
   erased: gate.erased,
   granted: () => state & 15,
+  google: gate.google,
   loader,
   on,
   once,
   released: gate.released,
   server,
+  signal,
   style,
 };
 
@@ -251,7 +253,7 @@ function begin(): void {
   });
   if (first) {
     state = first & 63;
-    signal('default', first >> 6);
+    host.signal('default', first >> 6);
     watch(surface);
     resume();
     return;
@@ -261,7 +263,7 @@ function begin(): void {
   // The default is what holds without a choice; a stored choice is an update to it. While the center is
   // asked, nothing is granted: what was withdrawn there must not run once more.
   gate.choose(known ? 0 : state & gate.CHOSEN ? loader.m && loader.d : state);
-  signal(queue ? 'update' : 'default');
+  host.signal(queue ? 'update' : 'default');
   watch(surface);
   if (known) {
     // What is necessary does not wait.

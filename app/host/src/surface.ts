@@ -1,5 +1,7 @@
 /** What the visitor sees on the site: the banner, the control that reopens the dialog, the dialog. */
 import { leave, left } from './cookie';
+import { emit } from './events';
+import type { Known } from './center';
 import { api, element, loader, server } from './loader';
 
 /** The dialog's module; see app/widget. */
@@ -24,6 +26,9 @@ let counted = false;
 let returns = 9;
 
 const banner = (): HTMLElement | null | undefined => root?.querySelector('.assent-banner');
+
+/** In a frame the page around it asks and shows, unless the frame's tag says `data-frames`. */
+const framed = top != self && !('frames' in element.dataset);
 
 /** Whether the banner stands on the page. */
 export const asks = (): boolean => !!banner();
@@ -56,15 +61,20 @@ function place(): HTMLElement {
 
 /** Shows the banner. */
 export function ask(): void {
+  if (framed) return;
   place().insertAdjacentHTML('afterbegin', loader.h);
   // Counted when the page is at rest, so that it delays neither paint nor click; or when the visitor leaves first.
-  setTimeout(count, 1000);
+  const later = () => setTimeout(count, 1000);
+  later();
+  document.addEventListener('prerenderingchange', later);
   addEventListener('pagehide', count);
+  emit('shown');
 }
 
 /** Counts the banner as shown, once. */
 export function count(): void {
-  if (counted) return;
+  // What is rendered ahead nobody has seen yet.
+  if (counted || (document as { prerendering?: boolean }).prerendering) return;
   counted = true;
   navigator.sendBeacon(
     `${api}events`,
@@ -76,7 +86,7 @@ export function count(): void {
 export function settle(): void {
   const focused = root?.contains(document.activeElement);
   banner()?.remove();
-  if (!document.querySelector('[data-assent="settings"]')) {
+  if (!framed && !document.querySelector('[data-assent="settings"]')) {
     const control = document.createElement('button');
     control.type = 'button';
     control.className = 'assent-reopen';
@@ -136,52 +146,27 @@ export function open(granted: number, key: string, choose: (bits: number) => voi
     });
 }
 
-/** Leads to the center. The subject key travels as a token that works once, within ten minutes. */
-export async function center(key: string): Promise<void> {
-  let query = `?lang=${loader.l}`;
-  if (key) {
-    leave();
-    let token = '';
-    try {
-      const answer = await fetch(`${api}handover`, { method: 'POST', body: JSON.stringify({ key }) });
-      if (answer.ok) ({ token } = await answer.json());
-    } catch {
-      // The center says that it could not take the choice over.
-    }
-    query += `&t=${token}`;
-  }
-  const link = document.createElement('a');
-  link.href = `${server}/c/${loader.s}${query}`;
-  // The center takes a token only from the site's own pages, so it has to learn where the visitor comes from.
-  link.referrerPolicy = 'origin';
-  link.click();
-}
+/** The way to the center and back; see center.ts. */
+const way = (): Promise<typeof import('./center')> => import(`${server}${loader.a}center.js`);
 
-/** A choice as the server knows it. */
-export interface Known {
-  key?: string;
-  granted: number;
-  record: string;
-  revision: number;
-  decided_at_ms: number;
+/** Leads to the center. */
+export function center(key: string): void {
+  const address = `${server}/c/${loader.s}`;
+  if (key) leave();
+  way().then(
+    ({ go }) => go(address, loader.l, api, key),
+    () => location.assign(address),
+  );
 }
 
 /** What was chosen in the center since: from the link back, or asked for if the center was opened lately. */
 export function news(key: string): Promise<Known | undefined> | undefined {
   const back = /^#assent(=(\w+))?$/.exec(location.hash);
-  if (!back && !key) return undefined;
-  const stop = new AbortController();
-  setTimeout(() => stop.abort(), 4000);
-  const { signal } = stop;
-  let request: Promise<Response> | undefined;
-  if (back) history.replaceState(history.state, '', location.pathname + location.search);
-  // A token counts only on the way back from the center: a link from anywhere else could make the visitor go on
-  // as the subject of whoever made it.
-  const [{ type }] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
-  if (back?.[2] && type == 'navigate' && document.referrer.startsWith(`${server}/`)) {
-    request = fetch(`${api}redeem`, { method: 'POST', body: JSON.stringify({ token: back[2] }), signal });
-  } else if (key && (back || left())) {
-    request = fetch(`${api}choice`, { headers: { authorization: `Bearer ${key}` }, signal });
-  }
-  return request?.then((answer) => (answer.ok ? answer.json() : undefined)).catch(() => undefined);
+  if (!back && !(key && left())) return undefined;
+  return Promise.race([
+    way()
+      .then((module) => module.news(server, api, key, back))
+      .catch(() => undefined),
+    new Promise<undefined>((done) => setTimeout(done, 4000)),
+  ]);
 }

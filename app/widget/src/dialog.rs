@@ -72,6 +72,7 @@ fn dialog<D: Fn(Categories) + 'static, C: Fn() + 'static>(
                     {text(&texts, "dialog_text")}" "
                     <a href=text(notice, "policy_url") target="_blank" rel="noopener">{text(&texts, "policy_link")}</a>
                 </p>
+                {objects(notice).then(|| view! { <p>{text(&texts, "gpc_honoured")}</p> })}
                 {list(notice, "categories")
                     .map(|entry| category(&entry, &texts, granted))
                     .collect::<Vec<_>>()}
@@ -234,6 +235,12 @@ fn service(entry: &JsValue, texts: &JsValue) -> impl IntoView + use<> {
             {items}
         </div>
     }
+}
+
+/// Whether this browser sends Global Privacy Control and the rule honours it.
+fn objects(notice: &JsValue) -> bool {
+    get(notice, "honours_gpc").is_truthy()
+        && get(&get(&js_sys::global(), "navigator"), "globalPrivacyControl").is_truthy()
 }
 
 fn get(object: &JsValue, key: &str) -> JsValue {

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use assent_center::{CenterPage, Current, HistoryRow, Moment, News};
 use assent_consent::{
     Categories, Category,
+    decision::Objections,
     notice::NoticeHash,
     record::{Choice, ConsentRecord, Method, Subject, Submission},
+    site::Rule,
 };
 use axum::{
     Router,
@@ -40,6 +42,8 @@ const HISTORY_LEN: u32 = 50;
 /// How long the cookie stays: thirteen months, the longest that a choice can count.
 const COOKIE_S: u32 = 395 * 86_400;
 const SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
+/// Do Not Track.
+const DNT: HeaderName = HeaderName::from_static("dnt");
 
 /// The routes.
 pub(crate) fn router() -> Router<AppState> {
@@ -245,7 +249,7 @@ async fn store(
         method: Method::Center,
         choice: decision.choice(),
         asked: false,
-        gpc: has_gpc(headers),
+        gpc: objections(headers).meets(Objections::GPC),
         previous: newest.first().map(|record| record.id),
         decided_at_ms: now_ms,
     };
@@ -333,8 +337,12 @@ async fn receipt(
     Ok(response)
 }
 
-fn has_gpc(headers: &HeaderMap) -> bool {
-    text(headers, SEC_GPC) == Some("1")
+/// The signals that the browser sends with its request.
+fn objections(headers: &HeaderMap) -> Objections {
+    let is_on = |name| text(headers, name) == Some("1");
+    Objections::default()
+        .and(Objections::GPC, is_on(SEC_GPC))
+        .and(Objections::DNT, is_on(DNT))
 }
 
 #[expect(clippy::result_large_err, reason = "the answer is sent as it is")]
@@ -425,7 +433,9 @@ impl View<'_> {
         let mut before_choice = rule.map_or(Categories::NECESSARY, |rule| {
             rule.on_by_default.iter().copied().collect::<Categories>() | Categories::NECESSARY
         });
-        if has_gpc(self.headers) && rule.is_some_and(|rule| rule.honours_gpc) {
+        let honours = rule.map(Rule::honours).unwrap_or_default();
+        let objections = objections(self.headers);
+        if objections.meets(honours) {
             before_choice = before_choice.without(Category::Targeting.set());
         }
         let now_ms = self.app.clock.now_ms();
@@ -456,6 +466,7 @@ impl View<'_> {
             back_url: Some(&format!("/c/{}/back", self.site.id())),
             categories: &notice.categories,
             before_choice,
+            gpc_honoured: objections.meets(Objections::GPC) && honours.meets(Objections::GPC),
             current,
             history: &history,
             news,

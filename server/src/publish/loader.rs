@@ -4,9 +4,10 @@ use std::{fmt::Write as _, sync::LazyLock};
 
 use assent_consent::{
     Categories,
-    decision::{Terms, decide},
+    decision::{Objections, Terms, decide},
+    marks::{self, Mark},
     notice::{Notice, NoticeHash},
-    signals::google,
+    signals::{google, settings::Told},
     site::{Blocking, BlockingMode, ConfigError, ItemKind, Rule, SiteConfig},
 };
 use assent_store::{OrganisationId, Revision};
@@ -41,8 +42,12 @@ struct Settings<'a> {
     h: &'a str,
     y: &'a str,
     p: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    marks: Vec<Mark>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    w: Option<Wall>,
+    signals: Option<Told>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wall: Option<Wall>,
 }
 
 /// Settings of the part `wall`.
@@ -94,7 +99,7 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
         l: &notice.language,
         m: rule.model as u8,
         d: Categories::granted(defaults.bits()).bits(),
-        q: u8::from(rule.honours_gpc),
+        q: rule.honours().bits(),
         e: rule.expiry_days,
         i: first_visit(rule),
         x: u8::from(config.placeholders) * PLACEHOLDERS + u8::from(stored.is_some()) * STORAGE,
@@ -106,12 +111,20 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
         h: &notice.banner_html,
         y: &notice.banner_css,
         p: &notice.texts.privacy_settings,
-        w: Wall::of(config),
+        marks: marks::table(config),
+        signals: config.signals.told(),
+        wall: Wall::of(config),
     };
     // The cookies are read here, outside of every function: Chromium looks at the stack of who reads them, and for
     // that parses each function on it once more.
     let mut out = String::from("((ASSENT,COOKIES)=>{var PARTS=[];");
-    if settings.w.is_some() {
+    if !settings.marks.is_empty() {
+        out.push_str(asset_text("marks.js").trim_end());
+    }
+    if settings.signals.is_some() {
+        out.push_str(asset_text("signals.js").trim_end());
+    }
+    if settings.wall.is_some() {
         out.push_str(asset_text("wall.js").trim_end());
     }
     out.push_str(asset_text("host.js").trim_end());
@@ -134,11 +147,11 @@ fn first_visit(rule: &Rule) -> u32 {
     let terms = Terms {
         model: rule.model,
         on_by_default: rule.on_by_default.iter().copied().collect(),
-        honours_gpc: rule.honours_gpc,
+        honours: rule.honours(),
         expiry_s: 0,
         valid_from_revision: 0,
     };
-    let first = decide(&terms, false, None, 0);
+    let first = decide(&terms, Objections::default(), None, 0);
     if first.granted != Categories::NECESSARY || !first.ask {
         return 0;
     }

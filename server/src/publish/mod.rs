@@ -292,6 +292,7 @@ pub(crate) fn notice(config: &SiteConfig, rule: &Rule, language: &str) -> Result
         language: language.to_owned(),
         controller: config.controller.clone(),
         policy_url: config.policy_url.clone(),
+        honours_gpc: rule.honours_gpc,
         banner_html: assent_widget::banner::html(&texts, language, &config.policy_url),
         banner_css: embedded::asset_text("banner.css").trim_end().to_owned(),
         dialog_css: embedded::asset_text("dialog.css").trim_end().to_owned(),

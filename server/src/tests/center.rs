@@ -98,6 +98,39 @@ async fn a_visitor_without_scripts_decides_and_gets_a_receipt() {
 }
 
 #[tokio::test]
+async fn a_signal_of_the_browser_counts_as_the_rule_says_and_is_shown() {
+    let app = TestApp::new().await;
+    let mut config = super::shop();
+    config.rules.truncate(1);
+    let rule = &mut config.rules[0];
+    rule.regions = vec!["*".to_owned()];
+    for (honours_gpc, honours_dnt) in [(true, false), (false, true)] {
+        (config.rules[0].honours_gpc, config.rules[0].honours_dnt) = (honours_gpc, honours_dnt);
+        app.store
+            .publish_revision(super::ORGANISATION, &config, super::NOW_MS)
+            .await
+            .unwrap();
+        app.app.published.refresh(app.store.as_ref()).await.unwrap();
+        for (header, value, objects) in [
+            ("sec-gpc", "0", false),
+            ("sec-gpc", "1", honours_gpc),
+            ("dnt", "1", honours_dnt),
+        ] {
+            let page = app.get("/c/shop?lang=en").header(header, value).empty().await;
+            let text = page.text();
+            let input = text.split("id=\"targeting\"").nth(1).unwrap();
+            let is_on = input.split('>').next().unwrap().contains(" checked");
+            assert_eq!(is_on, !objects, "{header}: {value}");
+            assert_eq!(
+                text.contains("Global Privacy Control"),
+                objects && header == "sec-gpc",
+                "{header}: {value}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_site_hands_its_visitor_over_and_gets_the_new_choice_back() {
     let app = TestApp::new().await;
     app.submit(&app.submission(1)).await;

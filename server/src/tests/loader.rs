@@ -4,7 +4,10 @@ use assent_consent::site::{Blocking, BlockingMode, ItemKind, SiteConfig};
 use serde_json::{Value, json};
 
 use super::{SHOP, TestApp, shop};
-use crate::{embedded::ASSETS_HASH, publish::loader::preview};
+use crate::{
+    embedded::{ASSETS_HASH, asset_text},
+    publish::loader::preview,
+};
 
 fn settings(loader: &str) -> Value {
     let (_, json) = loader.rsplit_once("})({").unwrap();
@@ -132,7 +135,7 @@ async fn automatic_blocking_stands_in_the_loaders_of_those_who_want_it() {
     app.app.published.refresh(app.store.as_ref()).await.unwrap();
     let answer = app.get("/s/shop.js").empty().await;
     assert!(answer.text().contains("rules.js"));
-    insta::assert_snapshot!(settings(answer.text())["w"], @r#"{"enforce":true,"own":"cdn.example shop.example","unknown":true}"#);
+    insta::assert_snapshot!(settings(answer.text())["wall"], @r#"{"enforce":true,"own":"cdn.example shop.example","unknown":true}"#);
     let rules = app.get(&format!("/a/{}/rules.js", *ASSETS_HASH)).empty().await;
     assert!(rules.text().contains(" hotjar.com "));
 }
@@ -181,6 +184,31 @@ async fn the_country_counts_only_from_a_trusted_proxy() {
     let open = TestApp::with(|app| app.country_header = Some(header)).await;
     let answer = open.get("/s/shop.js").header("cf-ipcountry", "US").empty().await;
     assert_eq!(settings(answer.text())["m"], 0);
+}
+
+#[tokio::test]
+async fn parts_stand_in_the_loaders_of_sites_that_ask_for_them() {
+    let app = TestApp::new().await;
+    for (number, marks, signals) in [(1, false, false), (2, true, false), (3, true, true)] {
+        let mut config = shop();
+        if marks {
+            config.marks = serde_json::from_str(r#"{ "cookiebot": {} }"#).unwrap();
+        }
+        config.signals.clarity = signals;
+        app.store
+            .publish_revision(super::ORGANISATION, &config, super::NOW_MS)
+            .await
+            .unwrap();
+        app.app.published.refresh(app.store.as_ref()).await.unwrap();
+        let answer = app.get("/s/shop.js").empty().await;
+        let settings = settings(answer.text());
+        assert_eq!(settings["r"], number);
+        for (name, asked) in [("marks", marks), ("signals", signals)] {
+            let part = asset_text(&format!("{name}.js"));
+            assert_eq!(answer.text().contains(part.trim_end()), asked, "{name}");
+            assert_eq!(settings.get(name).is_some(), asked, "{name}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,10 +1,13 @@
 //! Small valid values for the suite and for measurements.
 
+use std::collections::BTreeMap;
+
 use assent_consent::{
     Category,
     decision::Model,
     notice::{Notice, NoticeHash, Texts, categories},
     record::{Choice, ConsentRecord, Method, Subject},
+    signals::settings::Signals,
     site::{Blocking, Item, ItemKind, LocalText, Rule, Service, SiteConfig},
 };
 use serde::{Deserialize, Deserializer, de};
@@ -30,11 +33,14 @@ pub fn config(site: &str) -> SiteConfig {
             model: Model::OptIn,
             on_by_default: Vec::new(),
             honours_gpc: true,
+            honours_dnt: false,
             expiry_days: 180,
         }],
         services: vec![service("analytics", Category::Performance, &["_visits"])],
         blocking: Blocking::default(),
-        texts: std::collections::BTreeMap::new(),
+        texts: BTreeMap::new(),
+        marks: BTreeMap::new(),
+        signals: Signals::default(),
         placeholders: true,
     }
 }
@@ -80,6 +86,7 @@ pub fn notice(config: &SiteConfig, version: &str) -> Notice {
         language: language.to_owned(),
         controller: config.controller.clone(),
         policy_url: config.policy_url.clone(),
+        honours_gpc: true,
         banner_html: format!("<p>{version}</p>"),
         banner_css: String::new(),
         dialog_css: String::new(),

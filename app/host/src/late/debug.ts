@@ -1,5 +1,6 @@
 /** `?assent_debug`: says of every tag on the page whether it may run, and why. */
 import { FOREIGN, FREE } from '../answer';
+import { early, warn } from '../early';
 import type { Host } from '../host';
 
 /** A tag and what becomes of it. */
@@ -61,6 +62,7 @@ function line(tag: HTMLElement, host: Host): Line {
 export function debug(host: Host): void {
   const list = () => [...document.querySelectorAll<HTMLElement>(TAGS)].map((tag) => line(tag, host));
   Object.assign(host.assent, { debug: list });
+  if (early()) warn();
   let last = '';
   const print = () => {
     const lines = list();

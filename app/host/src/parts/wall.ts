@@ -32,7 +32,7 @@ const FETCHES = /\b(stylesheet|preload|prefetch|modulepreload|preconnect|dns-pre
 
 PARTS.push((host) => {
   const { loader, server } = host;
-  const { enforce, unknown, own } = loader.w!;
+  const { enforce, unknown, own } = loader.wall!;
   const bases = [...own.split(' '), location.hostname.replace(/^www\./, ''), new URL(server).hostname];
   /** Known third parties; until they have come, every undeclared one waits. */
   let rules: Map<string, string> | undefined;

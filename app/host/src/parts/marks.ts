@@ -1,0 +1,64 @@
+/** Marks of other consent managers, rewritten to Assent's own before the gate looks. */
+import type { Host } from '../host';
+
+declare const PARTS: ((host: Host) => void)[];
+
+/** What the gate can hold. A script that is not `text/plain` has run. */
+const TAGS = 'script[type="text/plain"],iframe,img,source,video,audio,track,object,embed,link,style';
+
+PARTS.push(({ loader }) => {
+  const marks = loader.marks!.map(({ pattern, ...mark }) => ({ ...mark, pattern: new RegExp(pattern) }));
+
+  /** The value of `data-category` that stands for the element's mark; nothing where it has none, or one of its names
+      is not known: then it stays as it is, and a script held. */
+  function translate(tag: HTMLElement): void {
+    const { dataset } = tag;
+    // Rewritten before, also where the element is a copy.
+    if ('assentMark' in dataset) return;
+    for (const { attribute, pattern, between, held, names } of marks) {
+      // The owner's own mark stands above any other manager's.
+      if (dataset.category && attribute != 'data-category') continue;
+      const found = pattern.exec(tag.getAttribute(attribute) ?? '')?.[1];
+      if (!found) continue;
+      const categories = (between ? found.split(new RegExp(between)) : [found]).map((name) => {
+        const not = name.startsWith('!') ? '!' : '';
+        const value: unknown = names[name.slice(not.length)];
+        return typeof value == 'string' ? value.replace(/(?=\b\w)/g, not) : undefined;
+      });
+      if (categories.includes(undefined)) return;
+      dataset.category = categories.join(' ');
+      dataset.assentMark = '';
+      // What the page's author says of it is more than what its host says.
+      delete dataset.assentHost;
+      for (const name of held) {
+        const address = tag.getAttribute(name);
+        if (address) dataset.src = address;
+        tag.removeAttribute(name);
+      }
+      if (!/^(SCRIPT|STYLE)$/.test(tag.tagName) && tag.getAttribute('type') == 'text/plain') {
+        // A style sheet of this type would not apply. Its address waits first, so that nothing loads by this.
+        const address = tag.getAttribute('href');
+        if (address) {
+          dataset.href = address;
+          tag.removeAttribute('href');
+        }
+        if (dataset.type) tag.setAttribute('type', dataset.type);
+        else tag.removeAttribute('type');
+      }
+      return;
+    }
+  }
+
+  const look = (root: Document | Element) => root.querySelectorAll<HTMLElement>(TAGS).forEach(translate);
+  look(document);
+  // Observes before the host does, so that what is added is rewritten when the host looks at it.
+  new MutationObserver((mutations) => {
+    for (const { addedNodes } of mutations) {
+      for (const node of addedNodes) {
+        if (!(node instanceof HTMLElement)) continue;
+        if (node.matches(TAGS)) translate(node);
+        look(node);
+      }
+    }
+  }).observe(document, { childList: true, subtree: true });
+});

@@ -1,0 +1,74 @@
+// Global Privacy Control and Do Not Track: applied as the rule says, and shown to the visitor as honoured.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { banner, control, dialog, hasRun, ran, settle, until, world } from '../harness.mjs';
+
+const ALL = ['gtag', 'gtm', 'hotjar', 'pixel'];
+const WITHOUT_TARGETING = ['gtag', 'hotjar'];
+const HONOURED = /Global Privacy Control signal, and this site honours it/;
+
+const rule = { id: 'us', regions: ['*'], model: 'opt-out', on_by_default: ['performance', 'functional', 'targeting'], expiry_days: 180 };
+
+const sites = {};
+before(async () => {
+  sites.gpc = await world({ change: (config) => ({ ...config, rules: [rule] }) });
+  sites.dnt = await world({ change: (config) => ({ ...config, rules: [{ ...rule, honours_gpc: false, honours_dnt: true }] }) });
+});
+after(async () => {
+  for (const site of Object.values(sites)) await site.close();
+});
+
+/** A visitor whose browser sends a signal, to pages and to servers. */
+async function objecting(site, property, sent, header) {
+  const visitor = await site.visitor({ extraHTTPHeaders: { [header]: '1' } });
+  await visitor.context.addInitScript(([name, value]) => Object.defineProperty(Navigator.prototype, name, { get: () => value }), [property, sent]);
+  return visitor;
+}
+const gpc = (site) => objecting(site, 'globalPrivacyControl', true, 'Sec-GPC');
+const dnt = (site) => objecting(site, 'doNotTrack', '1', 'DNT');
+
+for (const [what, site, signal, runs] of [
+  ['no signal', 'gpc', (shop) => shop.visitor(), ALL],
+  ['GPC, honoured', 'gpc', gpc, WITHOUT_TARGETING],
+  ['GPC, not honoured', 'dnt', gpc, ALL],
+  ['DNT, not honoured', 'gpc', dnt, ALL],
+  ['DNT, honoured', 'dnt', dnt, WITHOUT_TARGETING],
+]) {
+  test(`${what}: what runs without a choice`, async () => {
+    const visitor = await signal(sites[site]);
+    const page = await visitor.open();
+    await hasRun(page, runs);
+    await settle(page);
+    assert.deepEqual((await ran(page)).sort(), runs);
+    assert.equal((await page.evaluate(() => window.assent.choice())).targeting, runs === ALL);
+    await visitor.close();
+  });
+
+  test(`${what}: what dialog and center say of it`, async () => {
+    const shop = sites[site];
+    const visitor = await signal(shop);
+    const page = await visitor.open();
+    await banner(page).waitFor();
+    await page.evaluate(() => window.assent.show());
+    await dialog(page).waitFor();
+    const said = what === 'GPC, honoured';
+    assert.equal(HONOURED.test(await dialog(page).innerText()), said, 'dialog');
+    await page.goto(`${shop.server.origin}/c/shop`);
+    assert.equal(HONOURED.test(await page.locator('main').innerText()), said, 'center');
+    assert.equal(await page.locator('input[name=targeting]').isChecked(), runs === ALL);
+    await visitor.close();
+  });
+}
+
+test('a choice stands above the signal, and the record says that it was sent', async () => {
+  const shop = sites.gpc;
+  const visitor = await gpc(shop);
+  const page = await visitor.open();
+  await control(page, 'accept').click();
+  await hasRun(page, ALL);
+  const { key, record } = await visitor.consent();
+  const stored = await until(() => shop.server.record('shop', record, key), 'the record');
+  assert.equal(stored.record.gpc, true);
+  await visitor.close();
+});

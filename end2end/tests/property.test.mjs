@@ -1,0 +1,150 @@
+// A property of random pages: a tag runs only while its categories are granted, and once for each time that its page
+// is opened. What may run is worked out by a model that knows nothing of the gate; what ran is taken from the page's
+// own scripts and from the recorder. A failure prints the seed and the page's plan: SEED=n repeats it.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { until, world } from '../harness.mjs';
+
+const SEED = Number(process.env.SEED ?? 20261122);
+const PAGES = Number(process.env.PAGES ?? 24);
+
+/** Mulberry32: random numbers that a seed repeats. */
+function random(seed) {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+const CATEGORIES = ['performance', 'functional', 'targeting'];
+const KINDS = ['inline', 'external', 'async', 'defer', 'module', 'image', 'frame'];
+/** How a tag comes into the page; all but the first after a number of the visitor's choices. */
+const WAYS = ['markup', 'append', 'innerHTML', 'template', 'moved'];
+
+function plan(roll) {
+  const tags = Array.from({ length: 3 + roll(10) }, (_, at) => {
+    const marks = CATEGORIES.filter(() => roll(3) === 0).map((category) => (roll(6) === 0 ? `!${category}` : category));
+    if (!marks.length) marks.push(roll(8) ? CATEGORIES[roll(3)] : 'necessary');
+    let way = WAYS[roll(WAYS.length)];
+    const kind = KINDS[roll(KINDS.length)];
+    // Scripts that come by innerHTML never run, in any browser.
+    if (way === 'innerHTML' && !['image', 'frame'].includes(kind)) way = 'append';
+    return { name: `t${at}`, marks, kind, way, at: way === 'markup' ? 0 : roll(3) };
+  });
+  const choices = Array.from({ length: 1 + roll(3) }, () => Object.fromEntries(CATEGORIES.map((category) => [category, roll(2) === 0])));
+  return { tags, choices };
+}
+
+const place = ({ kind, name }) => (kind === 'image' ? `/pixel-${name}.gif` : kind === 'frame' ? `/embed/${name}` : `/${name}.js?name=${name}`);
+
+function markup(tag) {
+  const address = `https://tags.vendor.example${place(tag)}`;
+  const category = `data-category="${tag.marks.join(' ')}"`;
+  switch (tag.kind) {
+    case 'inline':
+      return `<script type="text/plain" ${category}>(window.ran ??= []).push('${tag.name}')</script>`;
+    case 'module':
+      return `<script type="text/plain" data-type="module" ${category}>(window.ran ??= []).push('${tag.name}')</script>`;
+    case 'image':
+      return `<img alt="" ${category} data-src="${address}">`;
+    case 'frame':
+      return `<iframe title="${tag.name}" ${category} data-src="${address}"></iframe>`;
+    default:
+      return `<script type="text/plain" ${tag.kind === 'external' ? '' : tag.kind} ${category} src="${address}"></script>`;
+  }
+}
+
+const may = ({ marks }, granted) =>
+  marks.every((mark) => (mark.startsWith('!') ? !granted[mark.slice(1)] : mark === 'necessary' || granted[mark]));
+
+const isEmbed = ({ kind }) => kind === 'image' || kind === 'frame';
+
+/** How often each tag runs on one opening of the page, at least and at most; `states` are what is granted at first
+    and after each choice. A script runs once and cannot be called back. An embed loads each time that it is granted
+    anew. The choices follow each other at once: what is taken back while it waits for a script before it, or before
+    the browser has asked for it, does not run. */
+const expected = (tags, states) =>
+  Object.fromEntries(
+    tags.map((tag) => {
+      const free = states.map((granted, at) => at >= tag.at && may(tag, granted));
+      const times = free.filter((now, at) => now && !free[at - 1]).length;
+      return [tag.name, [free.at(-1) ? 1 : 0, isEmbed(tag) ? times : Math.min(times, 1)]];
+    }),
+  );
+
+let shop;
+before(async () => {
+  shop = await world();
+});
+after(() => shop?.close());
+
+/** Adds the tags that come after so many choices. */
+const add = (page, tags, at) =>
+  page.evaluate(
+    (list) => {
+      for (const { html, way } of list) {
+        const template = document.createElement('template');
+        template.innerHTML = html;
+        const node = template.content.firstElementChild;
+        if (way === 'template') document.body.append(template.content.cloneNode(true));
+        else if (way === 'innerHTML') document.body.appendChild(document.createElement('div')).innerHTML = html;
+        else document.body.append(node);
+        // Put elsewhere before anything else happens, as frameworks do.
+        if (way === 'moved') document.body.prepend(node);
+      }
+    },
+    tags.filter((tag) => tag.way !== 'markup' && tag.at === at).map((tag) => ({ html: markup(tag), way: tag.way })),
+  );
+
+for (let number = 0; number < PAGES; number++) {
+  const seed = SEED + number;
+  test(`random page ${seed}: a tag runs only if granted, and once`, async () => {
+    const page_plan = plan(random(seed));
+    const { tags, choices } = page_plan;
+    shop.page(`/${seed}`, { head: tags.filter(({ way }) => way === 'markup').map(markup).join('\n'), body: '' });
+    const visitor = await shop.visitor();
+    try {
+      let granted = { performance: false, functional: false, targeting: false };
+      // The second opening is that of a visitor who has chosen.
+      for (const opening of ['first', 'second']) {
+        const from = shop.recorder.requests.length;
+        const states = [granted];
+        const page = await visitor.open(`/${seed}`);
+        await page.waitForFunction(() => window.assent);
+        await add(page, tags, 0);
+        for (const [at, choice] of choices.entries()) {
+          await page.evaluate((choice) => window.assent.set(choice), choice);
+          granted = choice;
+          states.push(granted);
+          await add(page, tags, at + 1);
+        }
+        const there = tags.filter(({ at }) => at <= choices.length);
+        const wanted = expected(there, states);
+        /** The tags that ran too seldom or too often. */
+        const wrong = async () => {
+          const ran = await page.evaluate(() => window.ran ?? []);
+          const asked = shop.recorder.requests.slice(from).map(({ path }) => path);
+          return there
+            .map((tag) => {
+              const times = isEmbed(tag) ? asked.filter((path) => path === place(tag)).length : ran.filter((name) => name === tag.name).length;
+              const [least, most] = wanted[tag.name];
+              return { ...tag, times, least, most };
+            })
+            .filter(({ times, least, most }) => times < least || times > most);
+        };
+        await until(async () => !(await wrong()).length, 'all that may run', 3000).catch(() => {});
+        // Time for what must not run.
+        await page.waitForTimeout(150);
+        assert.deepEqual(await wrong(), [], `${opening} opening of ${JSON.stringify(page_plan)}`);
+        assert.deepEqual(page.errors, []);
+        await page.close();
+      }
+    } finally {
+      await visitor.close();
+    }
+  });
+}
