@@ -57,6 +57,9 @@ pub struct SiteConfig {
     /// Whether a held embed shows what it is, with the buttons that load it.
     #[serde(default = "yes")]
     pub placeholders: bool,
+    /// Whether a page on which scripts of a category have run is loaded anew when the category is taken back.
+    #[serde(default)]
+    pub reload_on_withdrawal: bool,
 }
 
 /// Automatic blocking: tags, frames, pictures and calls of third parties wait for their category without a mark.

@@ -6,12 +6,13 @@ use crate::{Result, node, paths, process, step, wasm};
 
 /// Entry points of app/host, the assets that they become, and their form: the host stands in a function of the
 /// loader, parts of a site before it, the stub in a page; what comes late is a module.
-const SCRIPTS: [(&str, &str, &str); 7] = [
+const SCRIPTS: [(&str, &str, &str); 8] = [
     ("main", "host", "esm"),
     ("stub", "stub", "iife"),
     ("center", "center", "esm"),
     ("late", "late", "esm"),
     ("parts/marks", "marks", "iife"),
+    ("parts/reload", "reload", "iife"),
     ("parts/signals", "signals", "iife"),
     ("parts/wall", "wall", "iife"),
 ];

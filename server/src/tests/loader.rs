@@ -162,6 +162,15 @@ async fn the_loader_says_what_of_the_late_parts_the_site_may_need() {
     assert_eq!(stored, (json!(3), json!(["", "3_ads*", ""])));
 }
 
+#[test]
+fn reloading_is_for_those_who_ask_for_it() {
+    let mut config = shop();
+    let part = asset_text("reload.js").trim_end();
+    assert!(!preview(&config, None).unwrap().contains(part));
+    config.reload_on_withdrawal = true;
+    assert!(preview(&config, None).unwrap().contains(part));
+}
+
 #[tokio::test]
 async fn the_country_counts_only_from_a_trusted_proxy() {
     let header = axum::http::HeaderName::from_static("cf-ipcountry");

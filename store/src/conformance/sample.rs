@@ -42,6 +42,7 @@ pub fn config(site: &str) -> SiteConfig {
         marks: BTreeMap::new(),
         signals: Signals::default(),
         placeholders: true,
+        reload_on_withdrawal: false,
     }
 }
 
