@@ -14,6 +14,8 @@ export interface Host {
   after: ((embeds: boolean) => void)[];
   /** Whether what loads from a place may load: HELD, FREE, or FOREIGN if no service declares it. */
   allowed(list: string, place: string): number;
+  /** Whether a marked tag may run: HELD, FREE or FOREIGN. */
+  answerFor(tag: HTMLElement): number;
   apply(): void;
   /** Decides about nodes by the place that they load from, as HELD or FREE; a part may decide in its stead. */
   byHost: { decide(place: string): number };

@@ -10,7 +10,7 @@ import { cookies, element, loader, server } from './loader';
 import { post, receipt, send, uuid, random } from './outbox';
 import { rest } from './rest';
 import { ask, asks, center, count, hold, holds, news, open, prefetch, preload, settle, style } from './surface';
-import { after, apply, byHost, once, watch } from './tags';
+import { after, answerFor, apply, byHost, once, watch } from './tags';
 
 const OPTIONAL = ['performance', 'functional', 'targeting'] as const;
 type Choice = Partial<Record<(typeof OPTIONAL)[number], boolean>>;
@@ -230,6 +230,7 @@ const host: Host = {
   assent,
   after,
   allowed: gate.allowed,
+  answerFor,
   apply,
   byHost,
   emit,

@@ -23,6 +23,12 @@ export const after: ((embeds: boolean) => void)[] = [];
 /** Embeds that the visitor has loaded without a choice for their category. */
 export const once = new WeakSet<Element>();
 
+/** Whether a marked tag may run: HELD, FREE or FOREIGN. */
+export function answerFor(tag: HTMLElement): number {
+  const { assentHost, category } = tag.dataset;
+  return once.has(tag) ? FREE : assentHost ? byHost.decide(assentHost) : released(category!);
+}
+
 /** Scripts that were released and have not run yet; an inline script waits for them, as in a parsed page. */
 let running = 0;
 
@@ -35,8 +41,7 @@ export function apply(): void {
   const turn = ++turns;
   const going: HTMLElement[] = [];
   for (const tag of document.querySelectorAll<HTMLElement>(MARKED)) {
-    const { assentHost, category } = tag.dataset;
-    const answer = once.has(tag) ? FREE : assentHost ? byHost.decide(assentHost) : released(category!);
+    const answer = answerFor(tag);
     // A script that ran meanwhile may have had this one released by a choice of its own.
     if (!tag.isConnected) continue;
     if (!(tag instanceof HTMLScriptElement)) {

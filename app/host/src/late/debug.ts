@@ -42,7 +42,7 @@ function line(tag: HTMLElement, host: Host): Line {
     decision = 'released';
     reason = 'loaded once by the visitor';
   } else if (assentHost || category !== undefined) {
-    const answer = assentHost ? host.byHost.decide(assentHost) : host.released(category!);
+    const answer = host.answerFor(tag);
     const name = assentHost ? `the host ${assentHost}` : `“${category}”`;
     if (answer == FOREIGN) {
       const inert = tag instanceof HTMLScriptElement && tag.type == 'text/plain';

@@ -84,12 +84,6 @@ export function placeholders(host: Host): void {
   let asked = false;
   let allowing = false;
 
-  const answer = (tag: HTMLElement): number => {
-    const { assentHost, category } = tag.dataset;
-    if (host.once.has(tag)) return FREE;
-    return assentHost ? host.byHost.decide(assentHost) : host.released(category!);
-  };
-
   function recall(): string[] {
     try {
       const { record, addresses } = JSON.parse(sessionStorage.getItem(key)!) as Once;
@@ -116,7 +110,7 @@ export function placeholders(host: Host): void {
 
   /** The categories that an embed waits for. */
   function waitsFor(embed: HTMLElement, from: URL): Notice['categories'] {
-    const tags = (parts(embed) as HTMLElement[]).filter((tag) => tag.matches(MARK) && answer(tag) == HELD);
+    const tags = (parts(embed) as HTMLElement[]).filter((tag) => tag.matches(MARK) && host.answerFor(tag) == HELD);
     return notice!.categories.filter(
       ({ id, services }) =>
         !assent.choice()[id] &&
@@ -234,7 +228,7 @@ export function placeholders(host: Host): void {
       const embed = tag.closest<HTMLElement>(EMBEDS)!;
       const from = address(embed);
       // What is live is the owner's own stand-in; what must not be granted cannot be allowed.
-      if (answer(tag) != HELD || !from || embed.matches('[src],[data]') || tag.dataset.category?.includes('!')) continue;
+      if (host.answerFor(tag) != HELD || !from || embed.matches('[src],[data]') || tag.dataset.category?.includes('!')) continue;
       if (remembered.includes(from.href)) {
         once(embed);
         again = true;
