@@ -1,6 +1,6 @@
 //! `cargo xtask lint`: formatting and lints of all languages.
 
-use crate::{Result, build, node, process, step, wasm};
+use crate::{Result, build, node, paths, process, step, wasm};
 
 /// Runs every check; needs the assets, because the server does not compile without them.
 ///
@@ -9,6 +9,9 @@ use crate::{Result, build, node, process, step, wasm};
 pub(crate) fn run() -> Result {
     step::always("format", || {
         process::quiet(process::cargo().args(["fmt", "--all", "--check"]))
+    })?;
+    step::always("format fuzz", || {
+        process::quiet(process::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))
     })?;
     build::assets()?;
     step::always("clippy", || {
@@ -20,6 +23,20 @@ pub(crate) fn run() -> Result {
             "-D",
             "warnings",
         ]))
+    })?;
+    step::always("clippy fuzz", || {
+        process::quiet(
+            process::cargo()
+                .args([
+                    "clippy",
+                    "--manifest-path",
+                    "fuzz/Cargo.toml",
+                    "--",
+                    "-D",
+                    "warnings",
+                ])
+                .env("CARGO_TARGET_DIR", paths::target().join("fuzz")),
+        )
     })?;
     for (name, mut command) in ["clippy gate", "clippy dialog"].into_iter().zip(wasm::clippy()) {
         step::always(name, || process::quiet(&mut command))?;

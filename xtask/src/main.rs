@@ -10,6 +10,7 @@ use std::process::ExitCode;
 mod bench;
 mod browsers;
 mod build;
+mod fuzz;
 mod http;
 mod lint;
 mod node;
@@ -35,6 +36,7 @@ Usage: cargo xtask <command>
   test [--no-browser]     installs what the tests need and runs all of them
   lint                    format, clippy for the server and for WebAssembly, TypeScript
   size                    each asset's size against its budget
+  fuzz SECONDS            every fuzz target, each for that long
   bench records           durable consent records per second
   bench loader            the loader beside other banners, in Chromium
   prepare                 writes the checked queries of store/sqlite/.sqlx anew";
@@ -60,6 +62,7 @@ fn run(arguments: &[&str]) -> Result {
         ["test", "--no-browser"] => test::run(false),
         ["lint"] => lint::run(),
         ["size"] => size::run(),
+        ["fuzz", seconds] => fuzz::run(seconds),
         ["bench", "records"] => bench::records::run(),
         ["bench", "loader"] => bench::loader::run(),
         ["prepare"] => prepare::run(),

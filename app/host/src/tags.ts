@@ -11,6 +11,9 @@ const MARKED = `script[type="text/plain"],img,source,track,link,style,${EMBEDS}`
   .map((tag) => `${tag}[data-category],${tag}[data-assent-host]`)
   .join();
 
+/** What every added node is tested for, which has to be quick. */
+const ANY = '[data-category],[data-assent-host]';
+
 /** Attributes that load or apply something. A tag that waits has them as `data-…`. */
 const LIVE = ['src', 'srcset', 'poster', 'href', 'data'];
 
@@ -145,15 +148,15 @@ function embed(tag: HTMLElement, free: boolean): void {
 export function watch(changed: () => void): void {
   new MutationObserver((mutations) => {
     changed();
-    if (
-      mutations.some(({ addedNodes }) =>
-        [...addedNodes].some(
-          (node) => node instanceof Element && (node.matches(MARKED) || node.querySelector(MARKED)),
-        ),
-      )
-    ) {
-      apply();
+    let found: unknown;
+    for (const { addedNodes } of mutations) {
+      // By index: iterators and callbacks take several times as long, and pages add many nodes.
+      for (let at = addedNodes.length; at--; ) {
+        const node = addedNodes[at] as Element;
+        found ||= node.matches?.(ANY) || (node.firstElementChild && node.querySelector(ANY));
+      }
     }
+    if (found) apply();
   }).observe(document, { childList: true, subtree: true });
   document.addEventListener('DOMContentLoaded', apply);
 }
