@@ -6,6 +6,7 @@ mod console;
 mod handover;
 mod loader;
 mod records;
+mod third_parties;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -153,6 +154,7 @@ impl TestApp {
             "choice": { "performance": true, "functional": false, "targeting": true },
             "asked": true,
             "gpc": false,
+            "dnt": false,
             "previous": null,
             "decided_at_ms": NOW_MS - 1_000,
         })
