@@ -381,8 +381,8 @@ async fn rates(
         Ok(site) => site,
         Err(instead) => return Ok(instead),
     };
-    let today = today(&app);
-    let (from_day, to_day) = period.days(today);
+    let present_day = today(&app);
+    let (from_day, to_day) = period.days(present_day);
     let before = from_day - (to_day - from_day + 1);
     let organisation = site.owner.organisation;
     let shown = app.store.rates(organisation, &id, from_day, to_day).await?;
@@ -400,7 +400,7 @@ async fn rates(
         script_tag: &script_tag(&app.origin, &site.config),
         from_day,
         to_day,
-        today,
+        today: present_day,
         days: &by_day,
         previous: counts(&previous.total()),
     });

@@ -317,3 +317,15 @@ async fn health_and_unknown_addresses() {
     // Without --demo there is no demo.
     assert_eq!(app.get("/demo/").empty().await.status, 404);
 }
+
+#[tokio::test]
+async fn a_refused_origin_is_named_once_and_so_many_are() {
+    let app = TestApp::new().await;
+    let site = app.app.published.site("shop").unwrap();
+    assert!(site.refuses_first_time("http://localhost:9000"));
+    assert!(!site.refuses_first_time("http://localhost:9000"));
+    assert!(!site.refuses_first_time("null"));
+    assert!(!site.refuses_first_time(&format!("https://{}", "a".repeat(300))));
+    let named = (0..100).filter(|number| site.refuses_first_time(&format!("https://{number}.example")));
+    assert_eq!(named.count(), 19);
+}
