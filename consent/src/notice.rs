@@ -90,6 +90,8 @@ texts! {
     reject_all,
     /// Said where the browser sends Global Privacy Control and the rule honours it.
     gpc_honoured,
+    /// Said where the browser sends Do Not Track and the rule honours it.
+    dnt_honoured,
     /// Opens the dialog.
     settings,
     /// The small control that reopens the dialog.
@@ -277,6 +279,8 @@ pub struct Notice {
     pub policy_url: String,
     /// Whether the rule honours Global Privacy Control; the dialog says so where the browser sends it.
     pub honours_gpc: bool,
+    /// Whether it honours Do Not Track, likewise.
+    pub honours_dnt: bool,
     /// The banner's markup, as rendered.
     pub banner_html: String,
     /// The banner's styles.

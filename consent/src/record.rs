@@ -145,6 +145,8 @@ pub struct Submission {
     pub asked: bool,
     /// Whether Global Privacy Control was on.
     pub gpc: bool,
+    /// Whether Do Not Track was on.
+    pub dnt: bool,
     /// The record that this one replaces.
     pub previous: Option<Uuid>,
     /// The browser's clock, in milliseconds since 1970.
@@ -215,6 +217,8 @@ pub struct ConsentRecord {
     pub asked: bool,
     /// Whether Global Privacy Control was on.
     pub gpc: bool,
+    /// Whether Do Not Track was on.
+    pub dnt: bool,
     /// The record that this one replaces.
     pub previous: Option<Uuid>,
     /// The browser's clock, in milliseconds since 1970.
@@ -231,6 +235,7 @@ struct Canonical<'a> {
     asked: bool,
     choice: CanonicalChoice,
     decided_at_ms: i64,
+    dnt: bool,
     expires_at_ms: i64,
     gpc: bool,
     id: Uuid,
@@ -274,6 +279,7 @@ impl ConsentRecord {
                 targeting: self.choice.targeting,
             },
             decided_at_ms: self.decided_at_ms,
+            dnt: self.dnt,
             expires_at_ms: self.expires_at_ms,
             gpc: self.gpc,
             id: self.id,
@@ -300,7 +306,7 @@ mod tests {
     proptest! {
         #[test]
         fn canonical_bytes_are_those_of_rfc_8785(
-            bits in 0_u8..16, asked: bool, gpc: bool, version: u8, revision: u32, id: u128,
+            bits in 0_u8..16, asked: bool, gpc: bool, dnt: bool, version: u8, revision: u32, id: u128,
             previous in proptest::option::of(any::<u128>()), rule: String, language: String, site: String,
             times in prop::array::uniform3(-(1_i64 << 53)..1_i64 << 53), subject: [u8; 16], notice: [u8; 32],
         ) {
@@ -317,6 +323,7 @@ mod tests {
                 choice: Categories::granted(bits).into(),
                 asked,
                 gpc,
+                dnt,
                 previous: previous.map(Uuid::from_u128),
                 decided_at_ms: times[0],
                 received_at_ms: times[1],

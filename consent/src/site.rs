@@ -309,12 +309,15 @@ impl SiteConfig {
     }
 
     /// The declared hosts of the optional services as patterns of places, in the form of the list that
-    /// [`erase`](crate::erase) reads: what loads from there waits for its category.
+    /// [`erase`](crate::erase) reads: what loads from there waits for its category. With automatic blocking those of
+    /// the necessary ones, too, which the shipped list would hold otherwise.
     pub fn host_list(&self) -> String {
         let entries: BTreeSet<String> = self
             .services
             .iter()
-            .filter(|service| service.category != Category::Necessary)
+            .filter(|service| {
+                service.category != Category::Necessary || self.blocking.mode != BlockingMode::Off
+            })
             .flat_map(|service| {
                 service.hosts.iter().map(|host| {
                     let path = if host.contains('/') { "" } else { "/*" };

@@ -4,13 +4,13 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 
-import { banner, control, dialog, settle, world } from '../harness.mjs';
+import { banner, control, dialog, settle, until, world } from '../harness.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const SCHEMES = ['light', 'dark'];
 
 let shop;
-before(async () => (shop = await world()));
+before(async () => (shop = await world({ options: ['--demo'], change: (config) => ({ ...config, blocking: { mode: 'report' } }) })));
 after(() => shop?.close());
 
 /** Runs axe on a page, or on one part of it, and fails with what it found. */
@@ -67,7 +67,22 @@ for (const colorScheme of SCHEMES) {
   });
 }
 
-test('console: sign-in, password, rates, light and dark', async () => {
+for (const colorScheme of SCHEMES) {
+  test(`demo page, with the banner and without, ${colorScheme}`, async () => {
+    const visitor = await shop.visitor({ colorScheme });
+    const page = await visitor.context.newPage();
+    await page.goto(`${shop.server.origin}/demo/`);
+    await banner(page).waitFor();
+    await settle(page);
+    await clean(page);
+    await control(page, 'reject').click();
+    await settle(page);
+    await clean(page);
+    await visitor.close();
+  });
+}
+
+test('console: sign-in, password, rates, third parties, light and dark', async () => {
   const visitor = await shop.visitor();
   const page = await visitor.context.newPage();
   const eachScheme = async () => {
@@ -88,12 +103,18 @@ test('console: sign-in, password, rates, light and dark', async () => {
   assert.equal(await page.locator('input[type=password]').count(), 0, 'signed in');
   await eachScheme();
   const shopper = await shop.visitor();
-  const shopped = await shopper.open();
+  shop.page('/unmarked', { body: '<img alt="" src="https://static.hotjar.com/x.gif"><img alt="" src="https://unknown.vendor.example/x.gif">' });
+  const shopped = await shopper.open('/unmarked');
+  await shopped.waitForResponse(/third-parties$/);
   await control(shopped, 'accept').click();
   await shopped.waitForFunction(() => localStorage.getItem('assent-shop-outbox') === '[]');
-  await page.goto(`${shop.server.origin}/console`);
+  await page.goto(`${shop.server.origin}/console/sites/shop`);
   await eachScheme();
   assert.ok(await page.getByRole('img').or(page.locator('svg[role=img]')).count(), 'a chart');
+  await page.getByRole('link', { name: 'Third parties' }).click();
+  await until(async () => (await page.reload(), await page.locator('tbody tr').count()) === 2, 'the lines');
+  await openAll(page.locator('main'));
+  await eachScheme();
   await shopper.close();
   await visitor.close();
 });

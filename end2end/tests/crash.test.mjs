@@ -66,6 +66,7 @@ test('no acknowledged record is lost, three times in a row', async () => {
           choice: { performance: true, functional: false, targeting: false },
           asked: true,
           gpc: false,
+          dnt: false,
           previous: null,
           decided_at_ms: Date.now(),
         };

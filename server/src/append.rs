@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use assent_store::{Appended, Batch, Count, NewRecord, Store};
+use assent_store::{Appended, Batch, Count, NewRecord, Sighting, Store};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -29,6 +29,7 @@ pub(crate) enum NotStored {
 enum Work {
     Record(NewRecord, oneshot::Sender<Result<Appended, NotStored>>),
     Count(Count),
+    ThirdParties(Vec<Sighting>),
 }
 
 /// The way into the log of records.
@@ -55,6 +56,13 @@ impl Queue {
     pub(crate) fn count(&self, count: Count) -> Result<(), NotStored> {
         self.sender
             .try_send(Work::Count(count))
+            .map_err(|_| NotStored::Busy)
+    }
+
+    /// Counts the third parties of one page view after the next commit, without waiting for it.
+    pub(crate) fn third_parties(&self, sightings: Vec<Sighting>) -> Result<(), NotStored> {
+        self.sender
+            .try_send(Work::ThirdParties(sightings))
             .map_err(|_| NotStored::Busy)
     }
 }
@@ -114,6 +122,7 @@ async fn run(store: Arc<dyn Store>, mut queue: mpsc::Receiver<Work>, mut stopped
 async fn commit(store: &dyn Store, work: &mut Vec<Work>) {
     let mut batch = Batch::default();
     let mut answers = Vec::with_capacity(work.len());
+    let mut sightings = Vec::new();
     for work in work.drain(..) {
         match work {
             Work::Record(record, answer) => {
@@ -121,7 +130,24 @@ async fn commit(store: &dyn Store, work: &mut Vec<Work>) {
                 answers.push(answer);
             }
             Work::Count(count) => batch.counts.push(count),
+            Work::ThirdParties(seen) => sightings.extend(seen),
         }
+    }
+    append(store, batch, answers).await;
+    // Only now, so that no record waits for it.
+    if !sightings.is_empty()
+        && let Err(error) = store.count_third_parties(&sightings).await
+    {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "third parties were not counted"
+        );
+    }
+}
+
+async fn append(store: &dyn Store, batch: Batch, answers: Vec<oneshot::Sender<Result<Appended, NotStored>>>) {
+    if batch == Batch::default() {
+        return;
     }
     match store.append(&batch).await {
         Ok(appended) => {

@@ -36,9 +36,13 @@ fn stub_hash() -> String {
 /// The ways of embedding a site, in words for its owner.
 pub(crate) fn forms(origin: &str, site: &SiteConfig) -> String {
     let tag = script_tag(origin, site);
+    let origins = format!(
+        "Nothing is recorded from pages on other origins than these; add them to `origins` and publish:\n\n{}\n",
+        site.origins.join("\n")
+    );
     if site.blocking.mode == BlockingMode::Enforce {
         return format!(
-            "First in the head of every page, before anything that loads from elsewhere:\n\n{tag}\n"
+            "First in the head of every page, before anything that loads from elsewhere:\n\n{tag}\n\n{origins}"
         );
     }
     let exempt = tag.replacen("<script ", "<script data-assent-loader ", 1);
@@ -46,7 +50,7 @@ pub(crate) fn forms(origin: &str, site: &SiteConfig) -> String {
         "Where tags are marked, first in the head of every page:\n\n{tag}\n\n\
          Where tags cannot be marked, or a Google tag runs before consent:\n\n\
          <script>{}</script>\n{exempt}\n\n\
-         For a Content Security Policy, script-src needs: '{}'\n",
+         For a Content Security Policy, script-src needs: '{}'\n\n{origins}",
         stub(),
         stub_hash(),
     )

@@ -71,6 +71,7 @@ pub(crate) async fn accept(
         choice: submission.choice,
         asked: submission.asked,
         gpc: submission.gpc,
+        dnt: submission.dnt,
         previous: submission.previous,
         decided_at_ms: submission.decided_at_ms,
         received_at_ms: now_ms,

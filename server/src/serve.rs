@@ -323,11 +323,22 @@ async fn told_to_end() -> Result<(), Failure> {
     }
 }
 
-/// Says where everything is.
+/// Says where everything is: the addresses last, next to the prompt.
 async fn greet(app: &App, owner: &Owner, listen: SocketAddr) -> Result<(), Failure> {
     let origin = &app.origin;
-    let mut text = format!("Assent listens on {listen}\n\n");
+    let mut text = format!("\nAssent listens on {listen}\n\n");
     let sites = app.store.sites(ORGANISATION).await?;
+    for site in &sites {
+        let _ = writeln!(
+            text,
+            "Paste into the head of every page of {}:\n  {}\n",
+            site.config.name,
+            script_tag(origin, &site.config)
+        );
+    }
+    if sites.is_empty() {
+        text.push_str("No site yet: publish one with `assent publish FILE`.\n\n");
+    }
     if app.demo {
         let _ = writeln!(text, "Demo page          {origin}/demo/");
     }
@@ -339,17 +350,7 @@ async fn greet(app: &App, owner: &Owner, listen: SocketAddr) -> Result<(), Failu
         let link = link(app.store.as_ref(), owner.id, origin).await?;
         let _ = writeln!(text, "One-time sign-in   {link}");
     }
-    for site in &sites {
-        let _ = writeln!(
-            text,
-            "\nPaste into the head of every page of {}:\n  {}",
-            site.config.name,
-            script_tag(origin, &site.config)
-        );
-    }
-    if sites.is_empty() {
-        text.push_str("\nNo site yet: publish one with `assent publish FILE`.\n");
-    }
+    text.push('\n');
     io::stdout()
         .write_all(text.as_bytes())
         .map_err(other("cannot write to the terminal"))

@@ -12,7 +12,9 @@ use assent_consent::{
 use uuid::Uuid;
 
 use crate::{
-    Appended, Batch, Grant, Measure, NewRecord, OrganisationId, RateRow, Session, Store, StoreError,
+    Appended, Batch, Grant, Kind, Measure, NewRecord, OrganisationId, RateRow, Session, Sighting, Store,
+    StoreError, ThirdPartyDay, WaitsFor,
+    third_parties::{DAYS_KEPT, PER_DAY_MAX},
 };
 
 pub mod sample;
@@ -66,6 +68,10 @@ pub async fn run<S: Store>(make: impl AsyncFn() -> S) {
         rates_add_up_per_day,
         a_duplicate_is_counted_once,
         rates_are_shown_to_the_sites_organisation_only,
+        third_parties_add_up_per_day,
+        a_day_holds_so_many_third_parties,
+        old_third_parties_go_when_a_day_begins,
+        third_parties_are_shown_to_the_sites_organisation_only,
         an_owner_is_known_by_email_in_any_case,
         an_owner_is_made_once,
         a_session_ends_when_told_or_expired,
@@ -354,6 +360,7 @@ async fn a_record_comes_back_as_it_was_appended(store: &dyn Store) {
         record.choice.targeting = number == 2;
         record.asked = number == 3;
         record.gpc = number == 2;
+        record.dnt = number == 1;
         record.previous = (number > 0).then(|| sample::id(number - 1));
         assert_eq!(append(store, &[&record]).await, [Appended::New]);
         let found = store
@@ -655,6 +662,141 @@ async fn rates_are_shown_to_the_sites_organisation_only(store: &dyn Store) {
     ] {
         let rates = store.rates(organisation, id, DAY, DAY).await.expect("reads");
         assert_eq!(rates.days, []);
+    }
+}
+
+fn sighting(day: i32, host: &str, waits_for: WaitsFor, kinds: &[Kind]) -> Sighting {
+    Sighting {
+        site: "shop".to_owned(),
+        day,
+        host: host.to_owned(),
+        waits_for,
+        kinds: kinds.iter().copied().collect(),
+    }
+}
+
+async fn third_parties(store: &dyn Store, from_day: i32, to_day: i32) -> Vec<ThirdPartyDay> {
+    store
+        .third_parties(ORGANISATION, "shop", from_day, to_day)
+        .await
+        .expect("reads")
+}
+
+async fn third_parties_add_up_per_day(store: &dyn Store) {
+    Site::publish(store, "shop").await;
+    let script = |day| sighting(day, "b.example", WaitsFor::Targeting, &[Kind::Script]);
+    let mut elsewhere = script(DAY);
+    "unknown".clone_into(&mut elsewhere.site);
+    for _ in 0..2 {
+        let sightings = [
+            script(DAY),
+            script(DAY + 1),
+            script(DAY),
+            sighting(DAY, "b.example", WaitsFor::Targeting, &[Kind::Image, Kind::Other]),
+            sighting(DAY, "b.example", WaitsFor::Declared, &[Kind::Frame]),
+            sighting(DAY, "a.example", WaitsFor::Unknown, &[Kind::Beacon]),
+            elsewhere.clone(),
+        ];
+        store.count_third_parties(&sightings).await.expect("counts");
+    }
+    store.count_third_parties(&[]).await.expect("counts");
+    let row = |day, host: &str, waits_for, kinds: &[Kind], page_views| ThirdPartyDay {
+        day,
+        host: host.to_owned(),
+        waits_for,
+        kinds: kinds.iter().copied().collect(),
+        page_views,
+    };
+    let first = [
+        row(DAY, "a.example", WaitsFor::Unknown, &[Kind::Beacon], 2),
+        row(DAY, "b.example", WaitsFor::Declared, &[Kind::Frame], 2),
+        row(
+            DAY,
+            "b.example",
+            WaitsFor::Targeting,
+            &[Kind::Script, Kind::Image, Kind::Other],
+            6,
+        ),
+    ];
+    let second = row(DAY + 1, "b.example", WaitsFor::Targeting, &[Kind::Script], 2);
+    assert_eq!(third_parties(store, DAY, DAY).await, first);
+    let both = [&first[..], &[second]].concat();
+    assert_eq!(third_parties(store, DAY + 1, DAY + 1).await, both[3..]);
+    assert_eq!(third_parties(store, i32::MIN, i32::MAX).await, both);
+    assert_eq!(third_parties(store, DAY + 2, DAY + 30).await, []);
+}
+
+async fn a_day_holds_so_many_third_parties(store: &dyn Store) {
+    Site::publish(store, "shop").await;
+    let many = |day, prefix: &str, count: usize| -> Vec<_> {
+        (0..count)
+            .map(|number| {
+                let host = format!("{prefix}{number:03}.example");
+                sighting(day, &host, WaitsFor::Unknown, &[Kind::Script])
+            })
+            .collect()
+    };
+    let known = many(DAY, "a", PER_DAY_MAX - 1);
+    store.count_third_parties(&known).await.expect("counts");
+    // The last place of the day goes to one of these; what is known already is counted on, and so is another day.
+    let more = [many(DAY, "b", 5), known, many(DAY + 1, "c", 1)].concat();
+    for _ in 0..2 {
+        store.count_third_parties(&more).await.expect("counts");
+    }
+    let found = third_parties(store, DAY, DAY).await;
+    assert_eq!(found.len(), PER_DAY_MAX);
+    assert_eq!(found[0].page_views, 3);
+    assert_eq!(
+        found
+            .iter()
+            .filter(|row| row.host.starts_with('b'))
+            .map(|row| row.page_views)
+            .collect::<Vec<_>>(),
+        [2]
+    );
+    assert_eq!(third_parties(store, DAY + 1, DAY + 1).await.len(), 1);
+}
+
+async fn old_third_parties_go_when_a_day_begins(store: &dyn Store) {
+    Site::publish(store, "shop").await;
+    Site::publish(store, "magazine").await;
+    let on = |day| sighting(day, "a.example", WaitsFor::Unknown, &[Kind::Script]);
+    let mut elsewhere = on(DAY);
+    "magazine".clone_into(&mut elsewhere.site);
+    store
+        .count_third_parties(&[on(DAY), on(DAY + 1), elsewhere])
+        .await
+        .expect("counts");
+    let last = DAY + DAYS_KEPT;
+    store.count_third_parties(&[on(last)]).await.expect("counts");
+    let days: Vec<_> = third_parties(store, i32::MIN, i32::MAX)
+        .await
+        .iter()
+        .map(|row| row.day)
+        .collect();
+    assert_eq!(days, [DAY + 1, last]);
+    let kept = store
+        .third_parties(ORGANISATION, "magazine", DAY, DAY)
+        .await
+        .expect("reads");
+    assert_eq!(kept.len(), 1, "another site's day has not begun");
+}
+
+async fn third_parties_are_shown_to_the_sites_organisation_only(store: &dyn Store) {
+    Site::publish(store, "shop").await;
+    Site::publish(store, "magazine").await;
+    let seen = sighting(DAY, "a.example", WaitsFor::Unknown, &[Kind::Script]);
+    store.count_third_parties(&[seen]).await.expect("counts");
+    for (organisation, id) in [
+        (OTHER_ORGANISATION, "shop"),
+        (ORGANISATION, "magazine"),
+        (ORGANISATION, "unknown"),
+    ] {
+        let found = store
+            .third_parties(organisation, id, DAY, DAY)
+            .await
+            .expect("reads");
+        assert_eq!(found, []);
     }
 }
 

@@ -15,8 +15,10 @@ use uuid::Uuid;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod rates;
+pub mod third_parties;
 
 pub use rates::{Count, Measure, RateRow, Rates};
+pub use third_parties::{Kind, Kinds, Sighting, ThirdPartyDay, WaitsFor};
 
 /// Why a store could not do what was asked. Never shown to clients.
 #[derive(Debug, thiserror::Error)]
@@ -199,6 +201,22 @@ pub trait Store: Send + Sync + 'static {
         from_day: i32,
         to_day: i32,
     ) -> Result<Rates>;
+
+    /// Counts third parties that pages have loaded, in one transaction. A site's day holds
+    /// [`PER_DAY_MAX`](third_parties::PER_DAY_MAX) of them (a host and what it waits for); further ones are not
+    /// counted, nor those of unknown sites. With a site's first of a day, what is older than
+    /// [`DAYS_KEPT`](third_parties::DAYS_KEPT) goes.
+    async fn count_third_parties(&self, sightings: &[Sighting]) -> Result<()>;
+
+    /// Third parties of a site of the organisation per UTC day, `from_day..=to_day` in days since 1970, ordered by
+    /// day and host. Empty for a site of another organisation.
+    async fn third_parties(
+        &self,
+        organisation: OrganisationId,
+        site: &str,
+        from_day: i32,
+        to_day: i32,
+    ) -> Result<Vec<ThirdPartyDay>>;
 
     /// Makes sure that an owner with this id and email exists: one with the id gets the email. Where another has
     /// the email already, nothing changes, and that one is returned.

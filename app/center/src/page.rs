@@ -38,6 +38,8 @@ pub struct CenterPage<'a> {
     pub before_choice: Categories,
     /// Whether the browser sends Global Privacy Control and the rule honours it.
     pub gpc_honoured: bool,
+    /// Whether it sends Do Not Track and the rule honours that.
+    pub dnt_honoured: bool,
     /// The choice that holds now.
     pub current: Option<Current>,
     /// Earlier choices, newest first, the current one included.
@@ -132,6 +134,7 @@ pub fn page(page: &CenterPage<'_>) -> String {
                 <h1>{texts.center_title.clone()}</h1>
                 <p class="lead">{texts.center_text.clone()}</p>
                 {page.gpc_honoured.then(|| view! { <p class="lead">{texts.gpc_honoured.clone()}</p> })}
+                {page.dnt_honoured.then(|| view! { <p class="lead">{texts.dnt_honoured.clone()}</p> })}
                 <ul class="facts">
                     <li>{format!("{}: {}", texts.center_controller, page.controller)}</li>
                     {policy}

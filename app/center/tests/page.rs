@@ -20,13 +20,15 @@ fn opening<'a>(html: &'a str, tag: &str, having: &str) -> &'a str {
 #[test]
 fn a_signal_is_said_to_be_honoured_only_where_it_is() {
     let shop = english();
-    let words = &shop.texts.gpc_honoured;
-    assert!(!page(&shop.page()).contains(words.as_str()));
-    let honoured = CenterPage {
-        gpc_honoured: true,
-        ..shop.page()
-    };
-    assert!(page(&honoured).contains(words.as_str()));
+    for (gpc_honoured, dnt_honoured) in [(false, false), (true, false), (false, true), (true, true)] {
+        let html = page(&CenterPage {
+            gpc_honoured,
+            dnt_honoured,
+            ..shop.page()
+        });
+        assert_eq!(html.contains(&shop.texts.gpc_honoured), gpc_honoured);
+        assert_eq!(html.contains(&shop.texts.dnt_honoured), dnt_honoured);
+    }
 }
 
 #[test]

@@ -6,8 +6,10 @@ mod fixture;
 
 use std::{fs, path::Path};
 
+use assent_consent::site::BlockingMode;
 use assent_console::{
-    MessagePage, RatesPage, SetPasswordPage, SignInPage, message, rates, set_password, sign_in,
+    MessagePage, RatesPage, SetPasswordPage, SignInPage, ThirdPartiesPage, message, rates, set_password,
+    sign_in, third_parties,
 };
 use fixture::{ASSETS, Fixture};
 
@@ -25,6 +27,17 @@ fn main() -> std::io::Result<()> {
             ..fixture.page()
         }),
     )?;
+    write("third-parties.html", third_parties(&fixture.third_parties()))?;
+    for (name, mode) in [("off", BlockingMode::Off), ("report", BlockingMode::Report)] {
+        write(
+            &format!("third-parties-empty-{name}.html"),
+            third_parties(&ThirdPartiesPage {
+                mode,
+                found: &[],
+                ..fixture.third_parties()
+            }),
+        )?;
+    }
     write(
         "sign-in.html",
         sign_in(&SignInPage {

@@ -1,4 +1,4 @@
-//! The owner's console: signing in, and the consent rates of a site.
+//! The owner's console: signing in, the consent rates of a site, and what its pages load without consent.
 //!
 //! Rendered on the server by Leptos and complete without any script: links, plain forms and a chart that is
 //! drawn as SVG here. The pages need no more than `default-src 'none'; style-src 'self'; img-src 'self'
@@ -13,9 +13,13 @@ mod counts;
 mod days;
 mod document;
 mod figures;
+mod frame;
 mod rates;
+mod third_parties;
 
 pub use access::{SetPasswordPage, SignInPage, set_password, sign_in};
 pub use counts::{Counts, DayCounts};
 pub use document::{Assets, MessagePage, message};
-pub use rates::{RatesPage, SiteLink, rates};
+pub use frame::{Frame, SiteLink};
+pub use rates::{RatesPage, rates};
+pub use third_parties::{ThirdPartiesPage, ThirdParty, Waits, third_parties};

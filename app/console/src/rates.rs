@@ -5,28 +5,16 @@ use crate::{
     chart,
     counts::{Counts, DayCounts, every_day, total},
     days,
-    document::{Assets, document, wordmark},
     figures::{Change, count_change, number, percent, rate_change, share},
+    frame::{Frame, Page, framed},
 };
 
 /// The consent rates of one site over one period.
 #[derive(Clone, Debug)]
 pub struct RatesPage<'a> {
-    /// What every page loads.
-    pub assets: Assets<'a>,
-    /// Who is signed in.
-    pub email: &'a str,
-    /// Address to which the sign-out form is posted.
-    pub sign_out_action: &'a str,
-    /// Token of the session, posted as `csrf` by the sign-out form.
-    pub csrf: &'a str,
-    /// The owner's sites, the shown one among them.
-    pub sites: &'a [SiteLink],
-    /// Name of the shown site.
-    pub site_name: &'a str,
-    /// Address of this page for the shown site, without a query; periods are asked for as `?days=30`, or
-    /// `?from=2026-10-22&to=2026-11-20` with both days included.
-    pub address: &'a str,
+    /// What stands around it. Periods are asked for as `?days=30`, or `?from=2026-10-22&to=2026-11-20` with both
+    /// days included.
+    pub frame: Frame<'a>,
     /// The script tag to paste into the site's pages.
     pub script_tag: &'a str,
     /// First day, in days since 1970 UTC.
@@ -39,17 +27,6 @@ pub struct RatesPage<'a> {
     pub days: &'a [DayCounts],
     /// Sum over the period of the same length that ends the day before `from_day`.
     pub previous: Counts,
-}
-
-/// A site to choose.
-#[derive(Clone, Debug)]
-pub struct SiteLink {
-    /// Its name.
-    pub name: String,
-    /// Address of its rates.
-    pub address: String,
-    /// Whether it is the shown one.
-    pub current: bool,
 }
 
 /// The rates as a whole HTML document.
@@ -71,67 +48,8 @@ pub fn rates(page: &RatesPage<'_>) -> String {
         }
         .into_any()
     };
-    let body = view! {
-        {top_bar(page)}
-        <main>
-            <div class="title">
-                <div>
-                    <h1>"Consent rates"</h1>
-                    <p class="period">
-                        {format!("{} · {}", page.site_name, days::range(page.from_day, page.to_day))}
-                    </p>
-                </div>
-                {controls(page)}
-            </div>
-            {content}
-        </main>
-    };
-    document(
-        page.assets,
-        &format!("Consent rates – {}", page.site_name),
-        "console",
-        body.into_any(),
-    )
-}
-
-fn top_bar(page: &RatesPage<'_>) -> AnyView {
-    let sites = page
-        .sites
-        .iter()
-        .map(|site| {
-            view! {
-                <li>
-                    <a href=site.address.clone() aria-current=site.current.then_some("page")>
-                        {site.name.clone()}
-                    </a>
-                </li>
-            }
-        })
-        .collect_view();
-    view! {
-        <header class="top">
-            <a class="home" href=page.address.to_owned()>{wordmark()}</a>
-            <details class="picker">
-                <summary>
-                    <span class="unseen">"Site: "</span>
-                    <span class="name">{page.site_name.to_owned()}</span>
-                    <svg viewBox="0 0 24 24" width="16" height="16" aria-hidden="true" focusable="false">
-                        <path
-                            d="m6 9 6 6 6-6" fill="none" stroke="currentColor" stroke-width="2"
-                            stroke-linecap="round" stroke-linejoin="round"
-                        />
-                    </svg>
-                </summary>
-                <nav aria-label="Sites"><ul>{sites}</ul></nav>
-            </details>
-            <form class="leave" method="post" action=page.sign_out_action.to_owned()>
-                <input type="hidden" name="csrf" value=page.csrf.to_owned() />
-                <span class="who">{page.email.to_owned()}</span>
-                <button class="button quiet">"Sign out"</button>
-            </form>
-        </header>
-    }
-    .into_any()
+    let period = days::range(page.from_day, page.to_day);
+    framed(&page.frame, Page::Rates, &period, controls(page), content)
 }
 
 fn controls(page: &RatesPage<'_>) -> AnyView {
@@ -141,7 +59,7 @@ fn controls(page: &RatesPage<'_>) -> AnyView {
             let current = (page.to_day == page.today && length == count).then_some("true");
             view! {
                 <li>
-                    <a href=format!("{}?days={count}", page.address) aria-current=current>
+                    <a href=format!("{}?days={count}", page.frame.address) aria-current=current>
                         {format!("{count} days")}
                     </a>
                 </li>
@@ -163,7 +81,7 @@ fn controls(page: &RatesPage<'_>) -> AnyView {
     view! {
         <div class="controls">
             <nav aria-label="Period"><ul class="segments">{links}</ul></nav>
-            <form class="dates" method="get" action=page.address.to_owned()>
+            <form class="dates" method="get" action=page.frame.address.to_owned()>
                 {date("from", "From", page.from_day)}
                 {date("to", "To", page.to_day)}
                 <button class="button quiet">"Show"</button>

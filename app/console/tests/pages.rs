@@ -2,8 +2,10 @@
 
 mod fixture;
 
+use assent_consent::site::BlockingMode;
 use assent_console::{
-    Counts, RatesPage, SetPasswordPage, SignInPage, SiteLink, rates, set_password, sign_in,
+    Counts, Frame, RatesPage, SetPasswordPage, SignInPage, SiteLink, ThirdPartiesPage, rates, set_password,
+    sign_in, third_parties,
 };
 use fixture::{ASSETS, Fixture, TODAY};
 
@@ -115,20 +117,87 @@ fn without_counts_the_owner_learns_what_to_do() {
 }
 
 #[test]
+fn what_would_happen_is_said_before_it_is_switched_on() {
+    let fixture = Fixture::new(1);
+    let page = fixture.third_parties();
+    let seen = text(&third_parties(&page));
+    for part in [
+        "2 third parties would wait until the visitor agrees: 1 for the category of a service that declares it, 1 for",
+        "2 third parties that nobody declares would load as before",
+        "connect.facebook.nettargeting (shipped list)script, picture1,2044,84720 Nov",
+        "www.youtube-nocookie.comYouTube (functional)frame",
+        "fonts.gstatic.comunknown: nobody declares itfrom a style sheet03111 Nov",
+    ] {
+        assert!(seen.contains(part), "{part} in {seen}");
+    }
+    assert_eq!(
+        seen.matches("\"hosts\": [\"").count(),
+        3,
+        "what a service declares needs no entry"
+    );
+    let strict = text(&third_parties(&ThirdPartiesPage {
+        holds_unknown: true,
+        ..page.clone()
+    }));
+    assert!(strict.contains("would wait for all categories"), "{strict}");
+    let unknown = text(&third_parties(&ThirdPartiesPage {
+        found: &fixture.found[3..],
+        ..page.clone()
+    }));
+    assert!(unknown.contains("None of them is declared"), "{unknown}");
+    assert!(
+        unknown.contains("1 third party that nobody declares"),
+        "{unknown}"
+    );
+}
+
+#[test]
+fn without_reports_the_owner_learns_how_to_get_them() {
+    let fixture = Fixture::new(1);
+    for (mode, words) in [
+        (BlockingMode::Off, "\"blocking\": { \"mode\": \"report\" }"),
+        (BlockingMode::Report, "have reported nothing"),
+        (BlockingMode::Enforce, "Nothing got past"),
+    ] {
+        let seen = text(&third_parties(&ThirdPartiesPage {
+            mode,
+            found: &[],
+            ..fixture.third_parties()
+        }));
+        assert!(
+            seen.contains(&words.replace('"', "&quot;")) || seen.contains(words),
+            "{seen}"
+        );
+        assert!(!seen.contains("Last seen"), "{seen}");
+    }
+}
+
+#[test]
 fn nothing_that_an_owner_writes_becomes_markup() {
     let bad = "<script>alert(1)</script>\"'&";
     let fixture = Fixture::new(7);
     let html = rates(&RatesPage {
-        email: bad,
-        csrf: bad,
-        site_name: bad,
-        sites: &[SiteLink {
-            name: bad.to_owned(),
-            address: bad.to_owned(),
-            current: true,
-        }],
+        frame: Frame {
+            email: bad,
+            csrf: bad,
+            site_name: bad,
+            sites: &[SiteLink {
+                name: bad.to_owned(),
+                address: bad.to_owned(),
+                current: true,
+            }],
+            ..fixture.frame()
+        },
         script_tag: bad,
         ..fixture.page()
+    });
+    assert!(!html.contains("<script"), "{html}");
+    let mut fixture = Fixture::new(1);
+    fixture.found[0].host = bad.to_owned();
+    fixture.found[0].entry = bad.to_owned();
+    let html = third_parties(&ThirdPartiesPage {
+        allowing: bad,
+        ..fixture.third_parties()
     });
     assert!(!html.contains("<script"), "{html}");
     let html = set_password(&SetPasswordPage {
@@ -147,6 +216,7 @@ fn nothing_needs_a_looser_content_security_policy() {
     let fixture = Fixture::new(30);
     let pages = [
         rates(&fixture.page()),
+        third_parties(&fixture.third_parties()),
         sign_in(&SignInPage {
             assets: ASSETS,
             action: "/console/sign-in",

@@ -108,6 +108,7 @@ function carryOut(bits: number, method: 'banner' | 'dialog' | 'api'): void {
     method,
     choice: { performance, functional, targeting },
     asked,
+    dnt: navigator.doNotTrack == '1',
     gpc: !!(navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl,
     previous,
     decided_at_ms: Date.now(),

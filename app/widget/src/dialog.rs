@@ -54,6 +54,7 @@ fn dialog<D: Fn(Categories) + 'static, C: Fn() + 'static>(
     closed: C,
 ) -> impl IntoView + use<D, C> {
     let texts = get(notice, "texts");
+    let honoured = honoured(notice, &texts);
     view! {
         <dialog
             class="assent-dialog"
@@ -72,7 +73,7 @@ fn dialog<D: Fn(Categories) + 'static, C: Fn() + 'static>(
                     {text(&texts, "dialog_text")}" "
                     <a href=text(notice, "policy_url") target="_blank" rel="noopener">{text(&texts, "policy_link")}</a>
                 </p>
-                {objects(notice).then(|| view! { <p>{text(&texts, "gpc_honoured")}</p> })}
+                {(!honoured.is_empty()).then(|| view! { <p>{honoured}</p> })}
                 {list(notice, "categories")
                     .map(|entry| category(&entry, &texts, granted))
                     .collect::<Vec<_>>()}
@@ -237,10 +238,17 @@ fn service(entry: &JsValue, texts: &JsValue) -> impl IntoView + use<> {
     }
 }
 
-/// Whether this browser sends Global Privacy Control and the rule honours it.
-fn objects(notice: &JsValue) -> bool {
-    get(notice, "honours_gpc").is_truthy()
-        && get(&get(&js_sys::global(), "navigator"), "globalPrivacyControl").is_truthy()
+/// What is said of the signals that this browser sends and the rule honours, empty without any.
+fn honoured(notice: &JsValue, texts: &JsValue) -> String {
+    let navigator = get(&js_sys::global(), "navigator");
+    let mut said = String::new();
+    if get(notice, "honours_gpc").is_truthy() && get(&navigator, "globalPrivacyControl").is_truthy() {
+        said = text(texts, "gpc_honoured") + " ";
+    }
+    if get(notice, "honours_dnt").is_truthy() && get(&navigator, "doNotTrack") == "1" {
+        said += &text(texts, "dnt_honoured");
+    }
+    said
 }
 
 fn get(object: &JsValue, key: &str) -> JsValue {

@@ -250,6 +250,7 @@ async fn store(
         choice: decision.choice(),
         asked: false,
         gpc: objections(headers).meets(Objections::GPC),
+        dnt: objections(headers).meets(Objections::DNT),
         previous: newest.first().map(|record| record.id),
         decided_at_ms: now_ms,
     };
@@ -467,6 +468,7 @@ impl View<'_> {
             categories: &notice.categories,
             before_choice,
             gpc_honoured: objections.meets(Objections::GPC) && honours.meets(Objections::GPC),
+            dnt_honoured: objections.meets(Objections::DNT) && honours.meets(Objections::DNT),
             current,
             history: &history,
             news,

@@ -1,7 +1,10 @@
-//! `/console`: where owners sign in and read their rates.
+//! `/console`: where owners sign in, read their rates, and see what their pages load without consent.
 
+mod third_parties;
+
+use assent_consent::site::SiteConfig;
 use assent_console::{
-    Assets, Counts, DayCounts, MessagePage, RatesPage, SetPasswordPage, SignInPage, SiteLink,
+    Assets, Counts, DayCounts, Frame, MessagePage, RatesPage, SetPasswordPage, SignInPage, SiteLink,
 };
 use assent_store::{Grant, Measure, Owner, RateRow};
 use axum::{
@@ -38,6 +41,10 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/console/", get(home))
         .route("/console/link", get(link))
         .route("/console/sites/{site}", get(rates))
+        .route(
+            "/console/sites/{site}/third-parties",
+            get(third_parties::third_parties),
+        )
         .route(SIGN_IN, post(sign_in))
         .route(SET_PASSWORD, post(set_password))
         .route(SIGN_OUT, post(sign_out))
@@ -301,31 +308,85 @@ fn day(text: Option<&str>) -> Option<i32> {
     Some(date.since((jiff::Unit::Day, epoch)).ok()?.get_days())
 }
 
+/// One of an owner's sites, as its pages show it.
+struct Shown {
+    owner: Owner,
+    csrf: String,
+    stylesheet: String,
+    links: Vec<SiteLink>,
+    address: String,
+    config: SiteConfig,
+}
+
+impl Shown {
+    fn frame(&self) -> Frame<'_> {
+        Frame {
+            assets: Assets {
+                stylesheet: &self.stylesheet,
+                icon: "/favicon.svg",
+            },
+            email: &self.owner.email,
+            sign_out_action: SIGN_OUT,
+            csrf: &self.csrf,
+            sites: &self.links,
+            site_name: &self.config.name,
+            address: &self.address,
+        }
+    }
+}
+
+/// The site with this id, or what is answered instead: to whom is not signed in, or has no such site.
+async fn shown(app: &App, id: &str, headers: &HeaderMap) -> Result<Result<Shown, Response>, Problem> {
+    let Some(SignedIn { owner, token }) = signed_in(app, headers).await? else {
+        return Ok(Err(page::see_other("/console", &[])));
+    };
+    let sites = app.store.sites(owner.organisation).await?;
+    let links = sites
+        .iter()
+        .map(|site| SiteLink {
+            name: site.config.name.clone(),
+            address: format!("/console/sites/{}", site.config.id),
+            current: site.config.id == id,
+        })
+        .collect();
+    let Some(site) = sites.into_iter().find(|site| site.config.id == id) else {
+        return Ok(Err(message(
+            StatusCode::NOT_FOUND,
+            "Unknown site",
+            "You have no site at this address.",
+        )));
+    };
+    Ok(Ok(Shown {
+        owner,
+        csrf: auth::csrf_token(&token),
+        stylesheet: assets::address("console.css"),
+        links,
+        address: format!("/console/sites/{id}"),
+        config: site.config,
+    }))
+}
+
+/// The present day, in days since 1970.
+fn today(app: &App) -> i32 {
+    i32::try_from(app.clock.now_ms().div_euclid(DAY_MS)).unwrap_or(i32::MAX)
+}
+
 async fn rates(
     State(app): State<AppState>,
     Path(id): Path<String>,
     Query(period): Query<Period>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let Some(SignedIn { owner, token }) = signed_in(&app, &headers).await? else {
-        return Ok(page::see_other("/console", &[]));
+    let site = match shown(&app, &id, &headers).await? {
+        Ok(site) => site,
+        Err(instead) => return Ok(instead),
     };
-    let sites = app.store.sites(owner.organisation).await?;
-    let Some(site) = sites.iter().find(|site| site.config.id == id) else {
-        return Ok(message(
-            StatusCode::NOT_FOUND,
-            "Unknown site",
-            "You have no site at this address.",
-        ));
-    };
-    let present_day = i32::try_from(app.clock.now_ms().div_euclid(DAY_MS)).unwrap_or(i32::MAX);
+    let present_day = today(&app);
     let (from_day, to_day) = period.days(present_day);
     let before = from_day - (to_day - from_day + 1);
-    let shown = app.store.rates(owner.organisation, &id, from_day, to_day).await?;
-    let previous = app
-        .store
-        .rates(owner.organisation, &id, before, from_day - 1)
-        .await?;
+    let organisation = site.owner.organisation;
+    let shown = app.store.rates(organisation, &id, from_day, to_day).await?;
+    let previous = app.store.rates(organisation, &id, before, from_day - 1).await?;
     let by_day: Vec<DayCounts> = shown
         .days
         .iter()
@@ -334,25 +395,8 @@ async fn rates(
             counts: counts(row),
         })
         .collect();
-    let links: Vec<SiteLink> = sites
-        .iter()
-        .map(|site| SiteLink {
-            name: site.config.name.clone(),
-            address: format!("/console/sites/{}", site.config.id),
-            current: site.config.id == id,
-        })
-        .collect();
     let html = assent_console::rates(&RatesPage {
-        assets: Assets {
-            stylesheet: &assets::address("console.css"),
-            icon: "/favicon.svg",
-        },
-        email: &owner.email,
-        sign_out_action: SIGN_OUT,
-        csrf: &auth::csrf_token(&token),
-        sites: &links,
-        site_name: &site.config.name,
-        address: &format!("/console/sites/{id}"),
+        frame: site.frame(),
         script_tag: &script_tag(&app.origin, &site.config),
         from_day,
         to_day,

@@ -17,6 +17,7 @@ pub(crate) mod origin;
 pub(crate) mod page;
 pub(crate) mod problem;
 pub(crate) mod records;
+pub(crate) mod third_parties;
 pub(crate) mod wellknown;
 
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub(crate) fn visitor_router(state: &AppState) -> Router<AppState> {
     Router::new()
         .merge(records::router())
         .merge(events::router())
+        .merge(third_parties::router())
         .merge(handover::router())
         .layer(middleware::from_fn_with_state(
             Arc::clone(state),

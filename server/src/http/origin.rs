@@ -60,10 +60,21 @@ fn allowed_origin(app: &App, uri: &Uri, headers: &HeaderMap) -> Option<HeaderVal
 pub(crate) fn of_site(site: &Site, headers: &HeaderMap) -> Result<(), Problem> {
     match text(headers, header::ORIGIN) {
         Some(origin) if site.allows(origin) => Ok(()),
-        Some(_) => Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "This origin is not one of the site's. Add it to `origins` in the site's configuration.",
-        )),
+        Some(origin) => {
+            // Its pages see an error of CORS only, so the log says what to do.
+            if site.refuses_first_time(origin) {
+                tracing::info!(
+                    site = site.id(),
+                    origin,
+                    "refused: if pages of the site stand there, add it to `origins` in the site's configuration \
+                    and publish"
+                );
+            }
+            Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "This origin is not one of the site's. Add it to `origins` in the site's configuration.",
+            ))
+        }
         None => Err(Problem::new(
             StatusCode::FORBIDDEN,
             "The Origin header is missing; browsers send it with every such request.",

@@ -5,8 +5,8 @@ pub(crate) mod compressed;
 pub(crate) mod loader;
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use assent_consent::{
@@ -20,6 +20,11 @@ use compressed::Compressed;
 
 /// The most validated notices that one site remembers beside its current ones.
 const SHOWN_MAX: usize = 1024;
+
+/// How many other origins a site remembers: anybody can make them up.
+const REFUSED_MAX: usize = 20;
+/// The longest origin that it remembers, in bytes: `https://`, a name and a port.
+const REFUSED_LEN_MAX: usize = 8 + 253 + 6;
 
 /// Why a configuration could not be made into something to download.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +125,8 @@ pub(crate) struct Site {
     /// For each rule one for each language, in the configuration's order.
     variants: Vec<Vec<Variant>>,
     shown: RwLock<HashMap<(u32, NoticeHash), Arc<Shown>>>,
+    /// Other origins that called; not more than [`REFUSED_MAX`].
+    refused: Mutex<BTreeSet<String>>,
 }
 
 /// One rule in one language.
@@ -175,6 +182,7 @@ impl Site {
             origins,
             variants,
             shown: RwLock::new(shown),
+            refused: Mutex::default(),
             revision,
         })
     }
@@ -188,6 +196,16 @@ impl Site {
     /// server's.
     pub(crate) fn allows(&self, origin: &str) -> bool {
         self.origins.iter().any(|allowed| allowed == origin)
+    }
+
+    /// Whether this origin, which is not allowed, is one of the first that call under this revision and has not
+    /// called before.
+    pub(crate) fn refuses_first_time(&self, origin: &str) -> bool {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.len() < REFUSED_MAX
+            && origin.len() <= REFUSED_LEN_MAX
+            && origin.starts_with("http")
+            && refused.insert(origin.to_owned())
     }
 
     /// An allowed origin by its place: the configured ones first, then the server's. 0 is the site's main one.
@@ -293,6 +311,7 @@ pub(crate) fn notice(config: &SiteConfig, rule: &Rule, language: &str) -> Result
         controller: config.controller.clone(),
         policy_url: config.policy_url.clone(),
         honours_gpc: rule.honours_gpc,
+        honours_dnt: rule.honours_dnt,
         banner_html: assent_widget::banner::html(&texts, language, &config.policy_url),
         banner_css: embedded::asset_text("banner.css").trim_end().to_owned(),
         dialog_css: embedded::asset_text("dialog.css").trim_end().to_owned(),

@@ -121,11 +121,13 @@ async fn a_signal_of_the_browser_counts_as_the_rule_says_and_is_shown() {
             let input = text.split("id=\"targeting\"").nth(1).unwrap();
             let is_on = input.split('>').next().unwrap().contains(" checked");
             assert_eq!(is_on, !objects, "{header}: {value}");
-            assert_eq!(
-                text.contains("Global Privacy Control"),
-                objects && header == "sec-gpc",
-                "{header}: {value}"
-            );
+            for (words, its_header) in [("Global Privacy Control", "sec-gpc"), ("Do Not Track", "dnt")] {
+                assert_eq!(
+                    text.contains(words),
+                    objects && header == its_header,
+                    "{header}: {value}"
+                );
+            }
         }
     }
 }

@@ -34,7 +34,7 @@ async fn link_token(app: &TestApp, owner: &Owner) -> String {
 }
 
 /// The owner, signed in by the link; returns the cookie.
-async fn signed_in(app: &TestApp) -> String {
+pub(super) async fn signed_in(app: &TestApp) -> String {
     let owner = owner(app).await;
     let token = link_token(app, &owner).await;
     set_password(app, &token, PASSWORD, PASSWORD).await.cookie()

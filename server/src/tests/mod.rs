@@ -6,6 +6,7 @@ mod console;
 mod handover;
 mod loader;
 mod records;
+mod third_parties;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -153,6 +154,7 @@ impl TestApp {
             "choice": { "performance": true, "functional": false, "targeting": true },
             "asked": true,
             "gpc": false,
+            "dnt": false,
             "previous": null,
             "decided_at_ms": NOW_MS - 1_000,
         })
@@ -314,4 +316,16 @@ async fn health_and_unknown_addresses() {
     insta::assert_snapshot!(app.get("/nothing").empty().await.line(), @r#"404 {"type":"about:blank","title":"Not Found","status":404,"detail":"There is nothing at this address."}"#);
     // Without --demo there is no demo.
     assert_eq!(app.get("/demo/").empty().await.status, 404);
+}
+
+#[tokio::test]
+async fn a_refused_origin_is_named_once_and_so_many_are() {
+    let app = TestApp::new().await;
+    let site = app.app.published.site("shop").unwrap();
+    assert!(site.refuses_first_time("http://localhost:9000"));
+    assert!(!site.refuses_first_time("http://localhost:9000"));
+    assert!(!site.refuses_first_time("null"));
+    assert!(!site.refuses_first_time(&format!("https://{}", "a".repeat(300))));
+    let named = (0..100).filter(|number| site.refuses_first_time(&format!("https://{number}.example")));
+    assert_eq!(named.count(), 19);
 }

@@ -49,6 +49,7 @@ async fn a_record_is_stored_and_given_back_with_its_receipt() {
       },
       "asked": true,
       "gpc": false,
+      "dnt": false,
       "previous": null,
       "decided_at_ms": 1795291199000,
       "received_at_ms": 1795291200000,
@@ -196,24 +197,24 @@ async fn bad_fields_are_named_and_nothing_is_stored() {
     unknown["surprise"] = 1.into();
     lines.push(app.submit(&unknown).await.line());
     insta::assert_snapshot!(lines.join("\n"), @r#"
-    422 id: UUID parsing failed: invalid character: found `n` at 0 at line 1 column 139
+    422 id: UUID parsing failed: invalid character: found `n` at 0 at line 1 column 151
     422 id: must be a UUID of version 7
     422 key: must be 32 lower-case hexadecimal digits
-    422 key: invalid type: integer `7`, expected a string at line 1 column 173
+    422 key: invalid type: integer `7`, expected a string at line 1 column 185
     422 notice: was not shown under this revision of the site
-    422 revision: invalid value: integer `-1`, expected u32 at line 1 column 330
-    422 revision: invalid type: string "1", expected u32 at line 1 column 331
+    422 revision: invalid value: integer `-1`, expected u32 at line 1 column 342
+    422 revision: invalid type: string "1", expected u32 at line 1 column 343
     422 notice: was not shown under this revision of the site
-    422 notice: a notice hash is 64 lower-case hexadecimal digits at line 1 column 238
-    422 method: unknown variant `telepathy`, expected one of `banner`, `dialog`, `center`, `api` at line 1 column 227
+    422 notice: a notice hash is 64 lower-case hexadecimal digits at line 1 column 250
+    422 method: unknown variant `telepathy`, expected one of `banner`, `dialog`, `center`, `api` at line 1 column 239
     422 choice.extra: unknown field `extra`, expected one of `performance`, `functional`, `targeting` at line 1 column 31
     422 choice.performance: invalid type: string "yes", expected a boolean at line 1 column 61
     422 choice: invalid type: null, expected struct Choice at line 1 column 27
     422 decided_at_ms: is more than a day ahead of the server's clock
     422 decided_at_ms: is more than 30 days ago
     422 previous: must be another record's id
-    422 {"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"missing field `asked` at line 1 column 317","field":"asked"}
-    422 {"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"unknown field `surprise`, expected one of `id`, `key`, `revision`, `notice`, `method`, `choice`, `asked`, `gpc`, `previous`, `decided_at_ms` at line 1 column 340","field":"surprise"}
+    422 {"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"missing field `asked` at line 1 column 329","field":"asked"}
+    422 {"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"unknown field `surprise`, expected one of `id`, `key`, `revision`, `notice`, `method`, `choice`, `asked`, `gpc`, `dnt`, `previous`, `decided_at_ms` at line 1 column 352","field":"surprise"}
     "#);
     assert_eq!(app.stored(KEY).await, 0);
     assert_eq!(app.counted().await, "");

@@ -20,6 +20,7 @@ create table record (
     targeting integer not null check (targeting in (0, 1)),
     asked integer not null check (asked in (0, 1)), -- 0: the visitor began it
     gpc integer not null check (gpc in (0, 1)), -- Global Privacy Control was on
+    dnt integer not null check (dnt in (0, 1)), -- Do Not Track was on
     previous_id blob check (length(previous_id) = 16),
     decided_at_ms integer not null, -- the browser's clock
     received_at_ms integer not null, -- the server's clock

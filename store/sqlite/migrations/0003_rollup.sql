@@ -11,3 +11,16 @@ create table rollup (
     total integer not null check (total > 0),
     primary key (site_number, hour, revision, rule, language, device, measure)
 ) strict, without rowid;
+
+-- Third parties that pages loaded although their visitors had not agreed, for the owner who looks before
+-- switching automatic blocking on. Kept for 90 days, and so many a day: a site's pages send them, and anybody
+-- can send anything.
+create table third_party (
+    site_number integer not null references site (number),
+    day integer not null, -- days since 1970, UTC
+    host text not null,
+    waits_for text not null, -- assent_store::WaitsFor
+    kinds integer not null, -- assent_store::Kinds
+    page_views integer not null check (page_views > 0),
+    primary key (site_number, day, host, waits_for)
+) strict, without rowid;

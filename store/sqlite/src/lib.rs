@@ -13,6 +13,7 @@ mod owners;
 mod rates;
 mod records;
 mod sites;
+mod third_parties;
 mod tokens;
 
 use std::{path::Path, time::Duration};
@@ -23,7 +24,8 @@ use assent_consent::{
     site::SiteConfig,
 };
 use assent_store::{
-    Appended, Batch, Grant, OrganisationId, Owner, Rates, Result, Revision, Session, Store, StoreError,
+    Appended, Batch, Grant, OrganisationId, Owner, Rates, Result, Revision, Session, Sighting, Store,
+    StoreError, ThirdPartyDay,
 };
 use async_trait::async_trait;
 use sqlx::{
@@ -156,6 +158,20 @@ impl Store for SqliteStore {
         to_day: i32,
     ) -> Result<Rates> {
         rates::rates(&self.readers, organisation, site, from_day, to_day).await
+    }
+
+    async fn count_third_parties(&self, sightings: &[Sighting]) -> Result<()> {
+        third_parties::add(&self.writer, sightings).await
+    }
+
+    async fn third_parties(
+        &self,
+        organisation: OrganisationId,
+        site: &str,
+        from_day: i32,
+        to_day: i32,
+    ) -> Result<Vec<ThirdPartyDay>> {
+        third_parties::read(&self.readers, organisation, site, from_day, to_day).await
     }
 
     async fn ensure_owner(&self, organisation: OrganisationId, id: Uuid, email: &str) -> Result<Owner> {

@@ -42,6 +42,7 @@ struct RecordRow {
     targeting: i64,
     asked: i64,
     gpc: i64,
+    dnt: i64,
     previous_id: Option<Vec<u8>>,
     decided_at_ms: i64,
     received_at_ms: i64,
@@ -78,6 +79,7 @@ impl RecordRow {
             },
             asked: at("asked").flag(self.asked)?,
             gpc: at("gpc").flag(self.gpc)?,
+            dnt: at("dnt").flag(self.dnt)?,
             previous: self
                 .previous_id
                 .map(|id| at("previous_id").uuid(&id))
@@ -168,6 +170,7 @@ struct Row<'a>(
     u8,
     u8,
     u8,
+    u8,
     Option<Uuid>,
     i64,
     i64,
@@ -191,6 +194,7 @@ impl<'a> From<&'a ConsentRecord> for Row<'a> {
             record.choice.targeting.into(),
             record.asked.into(),
             record.gpc.into(),
+            record.dnt.into(),
             record.previous,
             record.decided_at_ms,
             record.received_at_ms,
@@ -210,7 +214,7 @@ async fn insert(work: &mut SqliteConnection, records: &[&ConsentRecord]) -> Resu
     let inserted = sqlx::query!(
         "insert into record (
             site_number, id, version, subject, revision, notice_number, method,
-            performance, functional, targeting, asked, gpc,
+            performance, functional, targeting, asked, gpc, dnt,
             previous_id, decided_at_ms, received_at_ms, expires_at_ms
         )
         select
@@ -226,10 +230,11 @@ async fn insert(work: &mut SqliteConnection, records: &[&ConsentRecord]) -> Resu
             new.value ->> 11,
             new.value ->> 12,
             new.value ->> 13,
-            unhex(new.value ->> 14, '-'),
-            new.value ->> 15,
+            new.value ->> 14,
+            unhex(new.value ->> 15, '-'),
             new.value ->> 16,
-            new.value ->> 17
+            new.value ->> 17,
+            new.value ->> 18
         from jsonb_each(?) as new
         cross join site on site.id = new.value ->> 0
         cross join notice
@@ -263,7 +268,7 @@ async fn stored(
         RecordRow,
         r#"select
             site.id as site, record.id, version, subject, revision, hash, rule, language, method,
-            performance, functional, targeting, asked, gpc,
+            performance, functional, targeting, asked, gpc, dnt,
             previous_id, decided_at_ms, received_at_ms, expires_at_ms
         from jsonb_each(?) as wanted
         cross join site on site.id = wanted.value ->> 0
@@ -297,7 +302,7 @@ pub(crate) async fn record(
         RecordRow,
         r#"select
             site.id as site, record.id, version, subject, revision, hash, rule, language, method,
-            performance, functional, targeting, asked, gpc,
+            performance, functional, targeting, asked, gpc, dnt,
             previous_id, decided_at_ms, received_at_ms, expires_at_ms
         from site
         join record on record.site_number = site.number
@@ -325,7 +330,7 @@ pub(crate) async fn history(
         RecordRow,
         r#"select
             site.id as site, record.id, version, subject, revision, hash, rule, language, method,
-            performance, functional, targeting, asked, gpc,
+            performance, functional, targeting, asked, gpc, dnt,
             previous_id, decided_at_ms, received_at_ms, expires_at_ms
         from site
         join record on record.site_number = site.number

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use assent_consent::notice::Notice;
 use assent_store::{
-    Appended, Batch, Grant, Measure, NewRecord, OrganisationId, Store, StoreError,
+    Appended, Batch, Grant, Kinds, Measure, NewRecord, OrganisationId, Sighting, Store, StoreError, WaitsFor,
     conformance::sample::{self, HOUR, NOW_MS},
 };
 use assent_store_sqlite::SqliteStore;
@@ -39,6 +39,14 @@ async fn fill(store: &SqliteStore) -> Notice {
         counts: vec![sample::count(&notice, 0, Measure::Shown)],
     };
     assert_eq!(store.append(&batch).await.unwrap(), [Appended::New]);
+    let seen = Sighting {
+        site: "shop".to_owned(),
+        day: HOUR / 24,
+        host: "vendor.example".to_owned(),
+        waits_for: WaitsFor::Unknown,
+        kinds: Kinds::default(),
+    };
+    store.count_third_parties(&[seen]).await.unwrap();
     notice
 }
 
@@ -142,6 +150,23 @@ async fn an_altered_count_is_inconsistent() {
         ("update rollup set total = -1 where measure = 'shown'", "total"),
     ] {
         assert_eq!(after(statement, rates).await, ("rollup", column));
+    }
+}
+
+#[tokio::test]
+async fn an_altered_third_party_is_inconsistent() {
+    let read = async |store: &SqliteStore, _: &Notice| {
+        store
+            .third_parties(ORGANISATION, "shop", HOUR / 24, HOUR / 24)
+            .await
+            .map(drop)
+    };
+    for (statement, column) in [
+        ("update third_party set waits_for = 'godot'", "waits_for"),
+        ("update third_party set kinds = 512", "kinds"),
+        ("update third_party set page_views = -1", "page_views"),
+    ] {
+        assert_eq!(after(statement, read).await, ("third_party", column));
     }
 }
 

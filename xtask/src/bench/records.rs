@@ -230,7 +230,7 @@ fn request(address: SocketAddr, id: &str, key: &str, notice: &Notice, now_ms: u1
         number.is_multiple_of(5),
     );
     let body = format!(
-        r#"{{"id":"{id}","key":"{key}","revision":{revision},"notice":"{hash}","method":"banner","choice":{{"performance":{performance},"functional":{functional},"targeting":{targeting}}},"asked":true,"gpc":false,"previous":null,"decided_at_ms":{now_ms}}}"#
+        r#"{{"id":"{id}","key":"{key}","revision":{revision},"notice":"{hash}","method":"banner","choice":{{"performance":{performance},"functional":{functional},"targeting":{targeting}}},"asked":true,"gpc":false,"dnt":false,"previous":null,"decided_at_ms":{now_ms}}}"#
     );
     format!(
         "POST /v1/sites/demo/records HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\n\

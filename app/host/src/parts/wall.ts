@@ -223,24 +223,41 @@ PARTS.push((host) => {
     refuse('WebSocket', 'wss://held.invalid/');
   }
 
-  /** Says in the browser's console what would wait, from the browser's own list of what the page has loaded. */
+  /** What the page has loaded without consent, from the browser's own list: for its console where nothing is held,
+      and for the owner's. */
   function report(): void {
-    const lines = new Map<string, { host: string; kind: string; waits_for: string }>();
+    // What carries a mark goes by its mark; what the visitor has loaded once, by the visitor.
+    const settled = new Set<string>();
+    for (const tag of document.querySelectorAll<HTMLImageElement & HTMLLinkElement & HTMLObjectElement>(TAGS)) {
+      if ('category' in tag.dataset || host.once.has(tag)) settled.add(tag.currentSrc || tag.src || tag.href || tag.data);
+    }
+    const seen = new Map<string, { host: string; kinds: string[]; waits_for: string }>();
     for (const { name, initiatorType } of performance.getEntriesByType('resource') as PerformanceResourceTiming[]) {
       const place = third(name);
-      if (!place || decide(place) != HELD) continue;
+      if (!place || settled.has(name)) continue;
+      const declared = host.allowed(loader.b, place);
+      const category = known(place);
+      if (declared == FOREIGN ? category && host.released(category) != HELD : declared != HELD) continue;
+      const waits_for = declared == FOREIGN ? (category ?? 'unknown') : 'declared';
       const [vendor] = place.split('/');
-      const declared = host.allowed(loader.b, place) != FOREIGN;
-      lines.set(`${vendor} ${initiatorType}`, {
-        host: vendor,
-        kind: initiatorType,
-        waits_for: declared ? 'the category of its service' : (known(place) ?? 'all categories, because nobody knows it'),
-      });
+      const line = seen.get(vendor + waits_for) ?? { host: vendor, kinds: [], waits_for };
+      seen.set(vendor + waits_for, line);
+      if (!line.kinds.includes(initiatorType)) line.kinds.push(initiatorType);
     }
-    if (!lines.size) return;
-    console.groupCollapsed(`Assent would hold ${lines.size} third parties on this page`);
-    console.table([...lines.values()]);
-    console.groupEnd();
+    const lines = [...seen.values()].slice(0, 50);
+    if (!lines.length) return;
+    if (!enforce) {
+      const held = lines.filter(({ waits_for }) => unknown || waits_for != 'unknown').length;
+      console.groupCollapsed(`Assent would hold ${held} of ${lines.length} third parties on this page`);
+      console.table(lines.map(({ host, kinds, waits_for }) => ({ host, kinds: kinds.join(), waits_for })));
+      console.groupEnd();
+    }
+    const { globalPrivacyControl, doNotTrack } = navigator as { globalPrivacyControl?: boolean; doNotTrack?: string };
+    if (globalPrivacyControl || doNotTrack == '1') return;
+    navigator.sendBeacon(
+      `${server}/v1/sites/${loader.s}/third-parties`,
+      JSON.stringify({ revision: loader.r, seen: lines }),
+    );
   }
 
   if (enforce) enforceIt();
@@ -251,7 +268,10 @@ PARTS.push((host) => {
         for (const place of places.split(' ')) rules.set(place, category);
       }
       if (enforce) host.apply();
-      else rest(report);
+      const later = () => rest(report);
+      // What is rendered ahead nobody has seen yet.
+      if ((document as { prerendering?: boolean }).prerendering) document.addEventListener('prerenderingchange', later);
+      else later();
     },
     () => console.warn('Assent: the list of third parties cannot be loaded; what no service declares stays held.'),
   );
