@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { banner, control, settle, world } from '../harness.mjs';
+import { banner, control, errors, settle, world } from '../harness.mjs';
 
 let shop;
 before(async () => (shop = await world()));
@@ -18,7 +18,7 @@ test('no request and no cookie beyond necessary', async () => {
   assert.deepEqual(await visitor.cookies(), []);
   const stored = await page.evaluate(() => [...Object.keys(localStorage), ...Object.keys(sessionStorage)]);
   assert.deepEqual(stored.filter((name) => !name.startsWith('assent-')), []);
-  assert.deepEqual(page.errors, []);
+  assert.deepEqual(await errors(page), []);
   await visitor.close();
 });
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { banner, ran, settle, until, world } from '../harness.mjs';
+import { banner, errors, ran, settle, until, world } from '../harness.mjs';
 import { ROOT } from '../server.mjs';
 
 const VENDOR = 'https://vendor.example';
@@ -153,7 +153,7 @@ for (const [manager, { marks = SHARED, body, before: early = [], ...expected }] 
         await until(() => page.evaluate(() => !/vendor/.test(document.querySelector('iframe').src)), 'the frame to go');
         await choose(visitor, page, expected.afterwards ?? { performance: true }, expected.all);
       }
-      assert.deepEqual(page.errors, []);
+      assert.deepEqual(await errors(page), []);
       await visitor.close();
     });
   }
@@ -166,7 +166,7 @@ for (const [manager, { marks = SHARED, body, before: early = [], ...expected }] 
     }, body);
     await choose(visitor, page, {}, expected.performance);
     await choose(visitor, page, { functional: true, targeting: true }, expected.all);
-    assert.deepEqual(page.errors, []);
+    assert.deepEqual(await errors(page), []);
     await visitor.close();
   });
 }

@@ -22,7 +22,7 @@ after(async () => {
 /** A visitor whose browser sends a signal, to pages and to servers. */
 async function objecting(site, property, sent, header) {
   const visitor = await site.visitor({ extraHTTPHeaders: { [header]: '1' } });
-  await visitor.context.addInitScript(([name, value]) => Object.defineProperty(Navigator.prototype, name, { get: () => value }), [property, sent]);
+  await visitor.prepare(([name, value]) => Object.defineProperty(Navigator.prototype, name, { get: () => value }), [property, sent]);
   return visitor;
 }
 const gpc = (site) => objecting(site, 'globalPrivacyControl', true, 'Sec-GPC');

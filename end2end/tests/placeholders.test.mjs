@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 
-import { control, settle, until, world } from '../harness.mjs';
+import { control, errors, settle, until, world } from '../harness.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const FILM = 'https://www.youtube.com/embed/x1';
@@ -274,7 +274,7 @@ test('a framework may take away either', async () => {
   await settle(page);
   assert.ok((await page.evaluate(() => window.removed)) < 20);
   assert.equal(await page.locator('iframe').isVisible(), true);
-  assert.deepEqual(page.errors, []);
+  assert.deepEqual(await errors(page), []);
   await visitor.close();
 });
 

@@ -67,7 +67,7 @@ test('the other tabs, once each', async () => {
 
 test('not where the browser does not keep the choice', async () => {
   const visitor = await shop.visitor();
-  await visitor.context.addInitScript(() => Object.defineProperty(Document.prototype, 'cookie', { get: () => '', set() {} }));
+  await visitor.prepare(() => Object.defineProperty(Document.prototype, 'cookie', { get: () => '', set() {} }));
   const page = await visitor.open('/one');
   await control(page, 'accept').click();
   await hasRun(page, ['without', 'one']);

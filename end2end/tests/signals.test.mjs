@@ -55,7 +55,7 @@ const clarity = (page) => page.evaluate(() => window.clarity.q.map((command) => 
 /** A visitor whose browser sends a signal of its own. */
 async function objecting(site, property, value) {
   const visitor = await site.visitor();
-  await visitor.context.addInitScript(([name, sent]) => Object.defineProperty(Navigator.prototype, name, { get: () => sent }), [property, value]);
+  await visitor.prepare(([name, sent]) => Object.defineProperty(Navigator.prototype, name, { get: () => sent }), [property, value]);
   return visitor;
 }
 

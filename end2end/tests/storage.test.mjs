@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { control, dialog, settle, until, world } from '../harness.mjs';
+import { control, dialog, errors, settle, until, world } from '../harness.mjs';
 
 const item = (name, kind) => ({ name, kind, purpose: 'Keeps something.', lifetime: '1 year' });
 
@@ -125,7 +125,7 @@ test('where the origin is not secure, databases go all the same', async () => {
   await page.evaluate(() => new Promise((done) => (indexedDB.open('pixel').onsuccess = ({ target }) => (target.result.close(), done()))));
   await control(page, 'reject').click();
   await until(async () => (await page.evaluate(() => indexedDB.databases())).length === 0, 'the database to go');
-  assert.deepEqual(page.errors, []);
+  assert.deepEqual(await errors(page), []);
   await visitor.close();
 });
 

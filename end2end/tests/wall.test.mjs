@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { banner, settle, until, world } from '../harness.mjs';
+import { banner, errors, settle, until, world } from '../harness.mjs';
 
 const PAGE = (tag, head, body) => `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Wall</title><link rel="icon" href="data:,">
 ${tag}${head}</head><body><h1>Wall</h1>${body}</body></html>`;
@@ -77,7 +77,7 @@ test('every way to a known third party is held, and opens with its category, onc
   assert.deepEqual([...new Set(places(visitor))].sort(), expected.toSorted(), 'after the choice');
   const scripts = Object.keys(WAYS).filter((way) => way.startsWith('a script')).length;
   assert.deepEqual((await page.evaluate(() => window.ran)).sort(), Array.from({ length: scripts }, (_, at) => `way${at}`));
-  assert.deepEqual(page.errors, []);
+  assert.deepEqual(await errors(page), []);
   await visitor.close();
 });
 
@@ -94,7 +94,7 @@ test('a call to a known third party fails as a network error does, and goes out 
   assert.equal(await call(CALLS.XMLHttpRequest[0]), 'answered');
   assert.equal(await call(CALLS['an image pixel'][0]), 'loaded');
   await call(CALLS.sendBeacon[0]);
-  assert.deepEqual(page.errors, []);
+  assert.deepEqual(await errors(page), []);
   await visitor.close();
 });
 
