@@ -56,7 +56,7 @@ async function context(browser, { viewport, extraHTTPHeaders }) {
           await element.click();
         },
         press: (key) => tab.keyboard.press(key),
-        goto: (url) => tab.goto(url),
+        goto: (url, waitUntil) => tab.goto(url, { waitUntil }),
         reload: () => tab.reload(),
         resize: (size) => tab.setViewport(size),
         close: () => tab.close(),

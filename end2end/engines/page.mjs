@@ -114,17 +114,22 @@ export class Page {
   /** The value of an expression or of a function of one argument, as JSON carries it. */
   async evaluate(code, value) {
     const expression = typeof code === 'function' ? call(code, value) : code;
-    const json = await this.driver.evaluate(`(async () => JSON.stringify(await ${expression}))()`);
+    const json = await this.driver.evaluate(`(async () => JSON.stringify(await (${expression})))()`);
     return json === undefined || json === null ? undefined : JSON.parse(json);
   }
 
   /** A page that is about to go has no answer, and is asked again. */
   waitForFunction(code, value) {
-    return until(() => this.evaluate(code, value).catch(() => false), String(code), TIMEOUT_MS);
+    const expression = typeof code === 'function' ? call(code, value) : code;
+    return until(() => this.evaluate(`!!(await ${expression})`).catch(() => false), String(code), TIMEOUT_MS);
   }
 
   waitForTimeout(ms) {
     return new Promise((done) => setTimeout(done, ms));
+  }
+
+  waitForLoadState() {
+    return this.waitForFunction("document.readyState === 'complete'");
   }
 
   async waitForURL(glob) {
@@ -136,7 +141,8 @@ export class Page {
     return this.evaluate('location.href');
   }
 
-  goto = (url) => this.driver.goto(url);
+  /** `waitUntil`: 'load' or 'domcontentloaded'. */
+  goto = (url, { waitUntil = 'load' } = {}) => this.driver.goto(url, waitUntil);
   reload = () => this.driver.reload();
   setViewportSize = (size) => this.driver.resize(size);
   close = () => this.driver.close();

@@ -106,7 +106,7 @@ export const launch = shared(async () => {
 
 const ELEMENT = 'element-6066-11e4-a52e-4f735466cecf';
 /** Keys by WebDriver's code points. */
-const KEYS = { Tab: '\uE004', Enter: '\uE007', Escape: '\uE00C', Space: ' ' };
+const KEYS = { PageDown: '\uE00F', Tab: '\uE004', Enter: '\uE007', Escape: '\uE00C', Space: ' ' };
 
 /** A context is a session: WebKitGTK has no other way to a fresh profile, and starts in half a second. */
 function context(session, door, { viewport }) {
