@@ -12,7 +12,7 @@ export const ENGINE = process.env.ENGINE || 'chromium';
 const engine = await import(`./engines/${ENGINE}.mjs`);
 
 /** Names of this machine, as patterns; any other is a vendor's. */
-const OURS = ['*.test', '*.example.co.uk', '*.github.io'];
+const OURS = ['*.test', '*.co.uk', '*.github.io'];
 
 /** Options of a test that cannot be run in some engines: engine to the reason why. */
 export const not = (reasons) => ({ skip: reasons[ENGINE] });
@@ -102,9 +102,13 @@ class Visitor {
     this.world.scripts.push(this.scripts.at(-1));
   }
 
-  /** Requests to anybody but the shop and its Assent server. */
+  /** Requests to anybody but the shop and its Assent server; to a name that ends in `invalid` nothing goes (RFC 2606). */
   foreign() {
-    return this.requests.filter((url) => !url.startsWith('data:') && ![this.world.origin, this.world.server.origin].includes(new URL(url).origin));
+    const own = [this.world.origin, this.world.server.origin];
+    return this.requests.filter((address) => {
+      const url = new URL(address);
+      return url.protocol !== 'data:' && !own.includes(url.origin) && !url.hostname.endsWith('.invalid');
+    });
   }
 
   /** Names of all cookies in the jar, of every domain. */

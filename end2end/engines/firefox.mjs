@@ -55,7 +55,7 @@ async function context(browser, { viewport, extraHTTPHeaders }) {
           await tab.bringToFront();
           await element.click();
         },
-        press: (key) => tab.keyboard.press(key),
+        press: (key) => tab.keyboard.press(key === 'Space' ? ' ' : key),
         goto: (url, waitUntil) => tab.goto(url, { waitUntil }),
         reload: () => tab.reload(),
         resize: (size) => tab.setViewport(size),

@@ -29,6 +29,28 @@ function find(steps) {
   );
 }
 
+/** Runs in the page: scrolls until nothing covers the middle of an element; false if something always does. */
+function reachable(element) {
+  return ['nearest', 'center', 'start', 'end'].some((block) => {
+    element.scrollIntoView({ block, behavior: 'instant' });
+    const { x, y, width, height } = element.getBoundingClientRect();
+    const hit = document.elementFromPoint(x + width / 2, y + height / 2);
+    return !!hit && (element.contains(hit) || hit.contains(element) || [...(element.labels ?? [])].some((label) => label.contains(hit)));
+  });
+}
+
+/** Runs in the page: a value as JSON, also where the page's library has given arrays a `toJSON` of its own. */
+async function carried(work) {
+  const value = await work();
+  const { toJSON } = Array.prototype;
+  delete Array.prototype.toJSON;
+  try {
+    return JSON.stringify(value);
+  } finally {
+    if (toJSON) Array.prototype.toJSON = toJSON;
+  }
+}
+
 /** A text as Playwright matches it: a part, in whichever case, or a pattern. */
 const matcher = (text) =>
   text === undefined
@@ -83,7 +105,12 @@ class Locator {
 
   async click() {
     await this.waitFor();
-    await this.page.driver.click(`${this.#found}[0]`);
+    const clicked = () =>
+      this.evaluate(reachable).then(
+        (free) => free && this.page.driver.click(`${this.#found}[0]`).then(() => true),
+        () => false,
+      );
+    await until(clicked, `${JSON.stringify(this.steps)} to take a click`, TIMEOUT_MS);
   }
 
   check = () => this.#set(true);
@@ -114,7 +141,7 @@ export class Page {
   /** The value of an expression or of a function of one argument, as JSON carries it. */
   async evaluate(code, value) {
     const expression = typeof code === 'function' ? call(code, value) : code;
-    const json = await this.driver.evaluate(`(async () => JSON.stringify(await (${expression})))()`);
+    const json = await this.driver.evaluate(`(${carried})(async () => ${expression})`);
     return json === undefined || json === null ? undefined : JSON.parse(json);
   }
 

@@ -1,5 +1,5 @@
 // What the host resolver rules are to Chromium, for the other engines: a SOCKS proxy through which every name
-// leads to this machine: the names that are ours to the port that was asked for, any other to the recorder.
+// leads to this machine: the names that are ours to the port that was asked for, any other to the recorder, `invalid` nowhere.
 import net from 'node:net';
 
 import { vendors } from '../vendors.mjs';
@@ -47,7 +47,7 @@ export async function proxy() {
       client.write(NO_AUTHENTICATION);
       client.once('data', (request) => {
         const wanted = destination(request);
-        if (!wanted) return client.end(REFUSED);
+        if (!wanted || wanted.host.endsWith('.invalid')) return client.end(REFUSED);
         const local = names(ours, wanted.host);
         target = net.connect(local ? wanted.port : recorder.port, '127.0.0.1', () => {
           if (local) {
