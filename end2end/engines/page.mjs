@@ -141,7 +141,7 @@ export class Page {
   /** The value of an expression or of a function of one argument, as JSON carries it. */
   async evaluate(code, value) {
     const expression = typeof code === 'function' ? call(code, value) : code;
-    const json = await this.driver.evaluate(`(${carried})(async () => ${expression})`);
+    const json = await this.driver.evaluate(`(${carried})(async () => (${expression}))`);
     return json === undefined || json === null ? undefined : JSON.parse(json);
   }
 
