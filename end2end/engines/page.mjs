@@ -155,10 +155,6 @@ export class Page {
     return new Promise((done) => setTimeout(done, ms));
   }
 
-  waitForLoadState() {
-    return this.waitForFunction("document.readyState === 'complete'");
-  }
-
   async waitForURL(glob) {
     const pattern = new RegExp(`^${glob.split('**').map((part) => matcher(part).source).join('.*')}$`);
     await this.waitForFunction(`document.readyState === 'complete' && ${pattern}.test(location.href)`);

@@ -76,31 +76,33 @@ async function session(driver, door) {
   return `${driver}/session/${sessionId}`;
 }
 
-/** WebKitGTK in a world: `{ recorder, context(options), close() }`. */
+/** WebKitGTK in a world: `{ recorder, context(options), close() }`. A driver has one session at a time. */
 export const launch = shared(async () => {
   const door = await proxy();
-  let running;
-  const close = async () => {
-    await running?.close();
-    door.close();
+  const drivers = new Set();
+  const idle = [];
+  const start = async () => {
+    const running = await driver(door);
+    drivers.add(running);
+    return running;
   };
-  const fresh = async () => {
-    await running?.close();
-    running = null;
-    running = await driver(door);
-    return running.session();
+  const fresh = async (broken) => {
+    drivers.delete(broken);
+    await broken.close();
+    return start();
   };
-  try {
-    running = await driver(door);
-  } catch (error) {
-    await close();
-    throw error;
-  }
   return {
     door,
-    // On a busy machine the driver has been seen to wait for ever for a browser it had started.
-    context: async (options) => context(await running.session().catch(fresh), door, options),
-    close,
+    async context(options) {
+      let running = idle.pop() ?? (await start());
+      // On a busy machine the driver has been seen to wait for ever for a browser it had started.
+      const address = await running.session().catch(async () => (running = await fresh(running)).session());
+      return context(address, door, options, () => idle.push(running));
+    },
+    async close() {
+      for (const running of drivers) await running.close();
+      door.close();
+    },
   };
 });
 
@@ -109,7 +111,7 @@ const ELEMENT = 'element-6066-11e4-a52e-4f735466cecf';
 const KEYS = { PageDown: '\uE00F', Tab: '\uE004', Enter: '\uE007', Escape: '\uE00C', Space: ' ' };
 
 /** A context is a session: WebKitGTK has no other way to a fresh profile, and starts in half a second. */
-function context(session, door, { viewport }) {
+function context(session, door, { viewport }, closed) {
   const from = door.seen.length;
   let open = 0;
   /** A window without a page: the session begins with one, and ends when it has none. */
@@ -177,6 +179,9 @@ function context(session, door, { viewport }) {
         await call('POST', `${session}/cookie`, { cookie: { name, value, path: '/' } });
       }
     },
-    close: () => call('DELETE', session),
+    async close() {
+      await call('DELETE', session);
+      closed();
+    },
   };
 }

@@ -41,15 +41,18 @@ test('a change there applies on the next load of the site', async () => {
   const [visitor, page] = await acceptedThenCenter();
   await page.locator('input[name=targeting]').uncheck();
   await page.locator('button[name=do][value=save]').click();
-  await page.waitForLoadState();
+  await page.waitForURL(`${shop.server.origin}/c/shop**saved=1`);
   await page.goto(shop.at('/'));
   await hasRun(page, ['gtag', 'hotjar']);
   await settle(page);
   assert.deepEqual((await ran(page)).sort(), ['gtag', 'hotjar']);
   const { granted } = await visitor.consent();
   assert.equal(granted, 0b0111);
-  const cookies = await visitor.cookies();
-  assert.ok(cookies.includes('_ga') && !cookies.includes('_fbp') && !cookies.includes('_gcl_au'));
+  const erased = async () => {
+    const cookies = await visitor.cookies();
+    return cookies.includes('_ga') && !cookies.includes('_fbp') && !cookies.includes('_gcl_au');
+  };
+  await until(erased, 'the cookies of targeting, and no others, to go');
   await visitor.close();
 });
 
@@ -58,7 +61,7 @@ test('a first choice made there comes back by the link to the site', async () =>
   const page = await visitor.context.newPage();
   await page.goto(`${shop.server.origin}/c/shop`);
   await page.locator('button[name=do][value=reject]').click();
-  await page.waitForLoadState();
+  await page.waitForURL(`${shop.server.origin}/c/shop**saved=1`);
   await page.locator('a[href$="/c/shop/back"]').first().click();
   await page.waitForURL(`${shop.origin}/**`);
   await until(async () => (await visitor.consent())?.granted === 1, 'the choice');
@@ -79,7 +82,7 @@ test('another site cannot post into it', async () => {
   const page = await visitor.open('/attack');
   const { key } = await visitor.consent();
   await page.click('#go');
-  await page.waitForLoadState();
+  await page.waitForURL(`${shop.server.origin}/c/shop`);
   assert.equal(await shop.server.recordsOf('shop', key), 1);
   await visitor.close();
 });

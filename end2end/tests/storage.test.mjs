@@ -137,6 +137,7 @@ test('what no page can erase is named, in the dialog and in the center', async (
   const closed = dialog(page).locator('[aria-expanded=false]');
   while (await closed.count()) await closed.first().click();
   const row = (name) => dialog(page).locator('tr', { hasText: name });
+  await row('VISITOR_INFO').waitFor();
   assert.match(await row('VISITOR_INFO').innerText(), /Only youtube\.com can remove it/);
   assert.match(await row('http_seal').innerText(), /No page can remove it/);
   assert.doesNotMatch(await row('_gcl_au').innerText(), /remove it/);
