@@ -1,38 +1,42 @@
-// Brings up everything that a browser test needs: the server, the site's pages, the vendors, Chromium.
+// Brings up everything that a browser test needs: the server, the site's pages, the vendors, a browser.
 // `world()` starts it; `close()` ends every part of it by its own process id or handle.
 import http from 'node:http';
 
-import { chromium } from 'playwright-core';
-
 import { Server, until } from './server.mjs';
 import * as site from './site.mjs';
-import { vendors } from './vendors.mjs';
 
 export { until } from './server.mjs';
 
-/** Flags under which Debian's Chromium stays quiet; the rules send every name to this machine. */
-export const chromiumArgs = (rules) => [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  ...(rules ? [`--host-resolver-rules=${rules}`] : []),
-];
+/** The engine under test: the name of a file in end2end/engines. */
+export const ENGINE = process.env.ENGINE || 'chromium';
+const engine = await import(`./engines/${ENGINE}.mjs`);
 
-/** Starts Chromium. */
-export const launch = (rules) =>
-  chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: chromiumArgs(rules) });
+/** Names of this machine, as patterns; any other is a vendor's. */
+const OURS = ['*.test', '*.co.uk', '*.github.io'];
+
+/** Options of a test that cannot be run in some engines: engine to the reason why. */
+export const not = (reasons) => ({ skip: reasons[ENGINE] });
+
+/** Errors of a page, for drivers that tell of none, or of more than errors. */
+const NOTE_ERRORS = `window.errors = [];
+addEventListener('error', (event) => window.errors.push(event.message));
+addEventListener('unhandledrejection', (event) => window.errors.push(String(event.reason)));`;
+
+/** A page with scripts before all others, as far as its own policy lets them in. */
+function prepared(body, policy, scripts) {
+  const nonce = /'nonce-(\w+)'/.exec(policy)?.[1];
+  if (!scripts.length || (policy && !nonce)) return body;
+  return body.replace('<meta charset', `<script${nonce ? ` nonce="${nonce}"` : ''}>${scripts.join('\n')}</script>$&`);
+}
 
 /** A page server for any host: `pages` maps a path to `{ body, type, headers }`. */
-async function pageServer() {
+async function pageServer(world) {
   const pages = new Map([['/shop.css', { body: site.CSS, type: 'text/css' }]]);
   const server = http.createServer((request, response) => {
     const found = pages.get(new URL(request.url, 'http://page').pathname);
     response.writeHead(found ? 200 : 404, { 'content-type': `${found?.type ?? 'text/html'}; charset=utf-8`, ...found?.headers });
-    response.end(found?.body ?? '<!doctype html><title>Not found</title>');
+    const body = found?.body ?? '<!doctype html><title>Not found</title>';
+    response.end(found?.type ? body : prepared(body, found?.headers?.['content-security-policy'], world.scripts));
   });
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
   return { pages, server, port: server.address().port };
@@ -57,7 +61,7 @@ class World {
 
   /** A visitor with a browser profile of their own. */
   async visitor(options = {}) {
-    const context = await this.browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 }, locale: 'en-GB', ...options });
+    const context = await this.browser.context({ viewport: { width: 1280, height: 800 }, ...options });
     const visitor = new Visitor(this, context);
     this.visitors.push(visitor);
     return visitor;
@@ -65,7 +69,6 @@ class World {
 
   async close() {
     await this.browser?.close();
-    this.recorder.close();
     this.pageServer.closeAllConnections();
     this.pageServer.close();
     await this.server.close();
@@ -77,23 +80,35 @@ class Visitor {
   constructor(world, context) {
     this.world = world;
     this.context = context;
-    /** Addresses of all requests of all pages, from the browser's own log. */
-    this.requests = [];
-    context.on('request', (request) => this.requests.push(request.url()));
+    this.scripts = [];
+  }
+
+  /** Addresses of all requests of all pages, from the browser's own log where it has one. */
+  get requests() {
+    return this.context.requests;
   }
 
   /** Opens a page of the shop in a new tab. */
   async open(path = '/') {
     const page = await this.context.newPage();
-    page.errors = [];
-    page.on('pageerror', (error) => page.errors.push(String(error)));
     await page.goto(this.world.at(path));
     return page;
   }
 
-  /** Requests to anybody but the shop and its Assent server. */
+  /** Runs a function before all scripts of the pages that are opened from now on. */
+  async prepare(code, value) {
+    if (this.context.addInitScript) return this.context.addInitScript(code, value);
+    this.scripts.push(`(${code})(${JSON.stringify(value)});`);
+    this.world.scripts.push(this.scripts.at(-1));
+  }
+
+  /** Requests to anybody but the shop and its Assent server; to a name that ends in `invalid` nothing goes (RFC 2606). */
   foreign() {
-    return this.requests.filter((url) => !url.startsWith('data:') && ![this.world.origin, this.world.server.origin].includes(new URL(url).origin));
+    const own = [this.world.origin, this.world.server.origin];
+    return this.requests.filter((address) => {
+      const url = new URL(address);
+      return url.protocol !== 'data:' && !own.includes(url.origin) && !url.hostname.endsWith('.invalid');
+    });
   }
 
   /** Names of all cookies in the jar, of every domain. */
@@ -110,6 +125,7 @@ class Visitor {
   }
 
   async close() {
+    this.world.scripts = this.world.scripts.filter((script) => !this.scripts.includes(script));
     await this.context.close();
   }
 }
@@ -118,15 +134,16 @@ class Visitor {
 export async function world({ change = (config) => config, options = [] } = {}) {
   const self = new World();
   self.visitors = [];
-  const { pages, server, port } = await pageServer();
+  self.scripts = ENGINE === 'chromium' ? [] : [NOTE_ERRORS];
+  const { pages, server, port } = await pageServer(self);
   Object.assign(self, { pages, pageServer: server, origin: `http://shop.test:${port}` });
-  self.recorder = await vendors();
   self.server = await Server.prepare({ options });
   self.config = change(site.config(self.origin));
   try {
     await self.server.publish(self.config);
     await self.server.start();
-    self.browser = await launch(`MAP *.test 127.0.0.1, EXCLUDE 127.0.0.1, EXCLUDE localhost, MAP * 127.0.0.1:${self.recorder.port}`);
+    self.browser = await engine.launch({ ours: OURS });
+    self.recorder = self.browser.recorder;
     self.page('/');
     self.page('/policy', { head: '', body: '<p>Our cookies.</p>' });
   } catch (error) {
@@ -144,6 +161,9 @@ export const dialog = (page) => page.locator('#assent dialog');
 export const control = (page, action) => page.locator(`#assent [data-assent-do="${action}"]`);
 /** The vendors' scripts that ran on a page, in order. */
 export const ran = (page) => page.evaluate(() => window.ran ?? []);
+
+/** The errors of a page. */
+export const errors = async (page) => page.errors ?? page.evaluate('window.errors ?? []');
 
 /** Waits until exactly these vendors' scripts have run, in any order. */
 export async function hasRun(page, names) {

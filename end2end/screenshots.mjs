@@ -4,7 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { banner, control, dialog, launch, until } from './harness.mjs';
+import { start } from './engines/chromium.mjs';
+import { banner, control, dialog, until } from './harness.mjs';
 import { ROOT, Server } from './server.mjs';
 
 const FOLDER = join(ROOT, 'docs/images');
@@ -87,7 +88,7 @@ async function signIn() {
 try {
   await mkdir(FOLDER, { recursive: true });
   await server.start();
-  browser = await launch();
+  browser = await start();
   await visitors();
   past();
   const storageState = await signIn();

@@ -23,10 +23,10 @@ const SCRIPTS = [
 
 const PIXEL = Buffer.from('R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==', 'base64');
 
-function answer(request, response, requests) {
+function answer(request, response, arrived) {
   const url = new URL(request.url, `https://${request.headers.host}`);
   // Chromium's own updater asks as well, and has no page behind it.
-  if (request.headers['sec-fetch-mode']) requests.push({ host: url.hostname, path: url.pathname + url.search, cookie: request.headers.cookie ?? '' });
+  if (request.headers['sec-fetch-mode']) arrived({ host: url.hostname, path: url.pathname + url.search, cookie: request.headers.cookie ?? '' });
   response.setHeader('set-cookie', 'vendor=1; path=/; max-age=86400; secure; samesite=none');
   response.setHeader('access-control-allow-origin', '*');
   const wait = Number(url.searchParams.get('wait') ?? 0);
@@ -48,12 +48,16 @@ function answer(request, response, requests) {
 
 /**
  * Starts the recorder: `{ port, requests, greeted, close() }`; `requests` holds `{ host, path, cookie }`,
- * `greeted` the host of every connection, also where no request follows.
+ * `greeted` the host of every connection, also where no request follows. `heard` is told of each request.
  */
-export async function vendors() {
+export async function vendors(heard = () => {}) {
   const requests = [];
   const greeted = [];
-  const handle = (request, response) => answer(request, response, requests);
+  const arrived = (entry) => {
+    requests.push(entry);
+    heard(entry);
+  };
+  const handle = (request, response) => answer(request, response, arrived);
   const plain = http.createServer(handle);
   const secure = https.createServer({ ...certificate(), SNICallback: (name, done) => done(null, void greeted.push(name)) }, handle);
   const sockets = new Set();

@@ -3,7 +3,7 @@
 // ROUNDS (default 15) sets how often each variant is visited under each profile; ASSENT_BIN the server.
 import { cpus } from 'node:os';
 
-import { launch } from '../harness.mjs';
+import { start } from '../engines/chromium.mjs';
 import { Server, freePort } from '../server.mjs';
 import { config } from '../site.mjs';
 import { serve, variants } from './pages.mjs';
@@ -186,7 +186,7 @@ try {
   const loader = `${assent.origin}/s/shop.js`;
   pages = await serve(loader);
   await new Promise((done) => pages.listen(port, '127.0.0.1', done));
-  browser = await launch();
+  browser = await start();
   const all = Object.entries(variants(loader));
   console.log(`Chromium ${browser.version()}, ${cpus().length} × ${cpus()[0].model}, medians of ${ROUNDS} visits each, interleaved.`);
   console.log('vanilla-cookieconsent 3.1.0 (hideFromBots: false), orejime 3.2.1, brotli 11, all from 127.0.0.1.');

@@ -1,20 +1,19 @@
-// Firefox over WebDriver BiDi.
+// Firefox over WebDriver BiDi. Its start takes seconds: all worlds of a process share one.
 import puppeteer from 'puppeteer-core';
 
+import { Page } from './page.mjs';
 import { proxy } from './proxy.mjs';
+import { shared } from './shared.mjs';
 
-/** What cases and tests call it. */
-export const NAME = 'firefox';
-
-/** Starts Firefox: `{ recorder, visitor(), close() }`. */
-export async function launch(shop) {
+/** Firefox in a world: `{ recorder, context(options), close() }`. */
+export const launch = shared(async () => {
   const door = await proxy();
   try {
     const browser = await puppeteer.launch({
       browser: 'firefox',
       executablePath: process.env.FIREFOX || '/usr/bin/firefox-esr',
       acceptInsecureCerts: true,
-      defaultViewport: { width: 1280, height: 800 },
+      defaultViewport: null,
       extraPrefsFirefox: {
         'network.proxy.type': 1,
         'network.proxy.socks': '127.0.0.1',
@@ -22,11 +21,12 @@ export async function launch(shop) {
         'network.proxy.socks_version': 5,
         'network.proxy.socks_remote_dns': true,
         'network.proxy.no_proxies_on': '',
+        'network.proxy.allow_hijacking_localhost': true,
       },
     });
     return {
-      recorder: door.recorder,
-      visitor: () => visitor(shop, browser),
+      door,
+      context: (options) => context(browser, options),
       async close() {
         await browser.close();
         door.close();
@@ -36,22 +36,43 @@ export async function launch(shop) {
     door.close();
     throw error;
   }
-}
+});
 
-async function visitor(shop, browser) {
-  const context = await browser.createBrowserContext();
+async function context(browser, { viewport, extraHTTPHeaders }) {
+  const inner = await browser.createBrowserContext();
   const requests = [];
   return {
-    async open(path) {
-      const page = await context.newPage();
-      page.on('request', (request) => requests.push(request.url()));
-      await page.goto(shop.at(path));
-      const evaluate = (expression) => page.evaluate(expression);
-      // The driver's own event also tells of warnings, such as a frame without a character encoding.
-      return { evaluate, errors: () => evaluate('window.errors') };
+    requests,
+    async newPage() {
+      const tab = await inner.newPage();
+      await tab.setViewport(viewport);
+      if (extraHTTPHeaders) await tab.setExtraHTTPHeaders(extraHTTPHeaders);
+      tab.on('request', (request) => requests.push(request.url()));
+      return new Page({
+        evaluate: (expression) => tab.evaluate(expression),
+        async click(expression) {
+          const element = await tab.evaluateHandle(expression);
+          await tab.bringToFront();
+          await element.click();
+        },
+        press: (key) => tab.keyboard.press(key === 'Space' ? ' ' : key),
+        goto: (url, waitUntil) => tab.goto(url, { waitUntil }),
+        reload: () => tab.reload(),
+        resize: (size) => tab.setViewport(size),
+        close: () => tab.close(),
+      });
     },
-    requests: () => requests,
-    cookies: () => context.cookies(),
-    close: () => context.close(),
+    async cookies(url) {
+      const all = await inner.cookies();
+      return url ? all.filter(({ domain }) => isSent(domain, url)) : all;
+    },
+    addCookies: (cookies) => inner.setCookie(...cookies.map(({ name, value, url }) => ({ name, value, domain: new URL(url).hostname, path: '/' }))),
+    close: () => inner.close(),
   };
+}
+
+/** Whether a cookie of a domain is sent to an address. */
+function isSent(domain, url) {
+  const { hostname } = new URL(url);
+  return domain.startsWith('.') ? `.${hostname}`.endsWith(domain) : domain === hostname;
 }

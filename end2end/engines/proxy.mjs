@@ -1,5 +1,5 @@
 // What the host resolver rules are to Chromium, for the other engines: a SOCKS proxy through which every name
-// leads to this machine, *.test to the port that was asked for, any other to the recorder.
+// leads to this machine: the names that are ours to the port that was asked for, any other to the recorder, `invalid` nowhere.
 import net from 'node:net';
 
 import { vendors } from '../vendors.mjs';
@@ -19,11 +19,20 @@ function destination(request) {
   return null;
 }
 
-const isOurs = (host) => host === '127.0.0.1' || host.endsWith('.test');
+/** Whether one of the patterns, as Chromium's resolver rules have them, names a host. */
+const names = (patterns, host) => [...patterns].some((pattern) => (pattern.startsWith('*') ? host.endsWith(pattern.slice(1)) : host === pattern));
 
-/** Starts proxy and recorder: `{ port, recorder, close() }`. */
+/** The start of a request without TLS. */
+const REQUEST = /^(?:GET|POST|HEAD|OPTIONS) (\S+) HTTP\/1\.1\r\n[^]*?\r\nhost: *(\S+)/i;
+
+/**
+ * Starts proxy and recorder: `{ port, ours, recorder, seen, close() }`. `ours` are the names of this machine, `seen`
+ * the addresses of all requests that came through, in order: what stands for the log of a browser that tells of none.
+ */
 export async function proxy() {
-  const recorder = await vendors();
+  const seen = [];
+  const ours = new Set(['127.0.0.1', 'localhost']);
+  const recorder = await vendors(({ host, path }) => seen.push(`https://${host}${path}`));
   const sockets = new Set();
   const track = (socket, other) => {
     sockets.add(socket);
@@ -38,8 +47,15 @@ export async function proxy() {
       client.write(NO_AUTHENTICATION);
       client.once('data', (request) => {
         const wanted = destination(request);
-        if (!wanted) return client.end(REFUSED);
-        target = net.connect(isOurs(wanted.host) ? wanted.port : recorder.port, '127.0.0.1', () => {
+        if (!wanted || wanted.host.endsWith('.invalid')) return client.end(REFUSED);
+        const local = names(ours, wanted.host);
+        target = net.connect(local ? wanted.port : recorder.port, '127.0.0.1', () => {
+          if (local) {
+            client.on('data', (sent) => {
+              const [, path, host] = REQUEST.exec(sent.toString('latin1')) ?? [];
+              if (path) seen.push(`http://${host}${path}`);
+            });
+          }
           client.pipe(target).pipe(client);
           client.write(CONNECTED);
         });
@@ -50,7 +66,9 @@ export async function proxy() {
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
   return {
     port: server.address().port,
+    ours,
     recorder,
+    seen,
     close() {
       for (const socket of sockets) socket.destroy();
       server.close();

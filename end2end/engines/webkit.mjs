@@ -1,12 +1,11 @@
 // WebKitGTK over plain WebDriver, in a virtual display. WebDriver tells of no requests and no errors: the
-// recorder's log stands for the first, what the page itself collected (`window.errors`) for the second.
+// proxy's log stands for the first, what the page itself collected (`window.errors`) for the second.
 import { spawn } from 'node:child_process';
 
 import { freePort, until } from '../server.mjs';
+import { Page } from './page.mjs';
 import { proxy } from './proxy.mjs';
-
-/** What cases and tests call it. */
-export const NAME = 'webkit';
+import { shared } from './shared.mjs';
 
 const START_TIMEOUT_MS = 15_000;
 
@@ -77,47 +76,112 @@ async function session(driver, door) {
   return `${driver}/session/${sessionId}`;
 }
 
-/** Starts the driver: `{ recorder, visitor(), close() }`. */
-export async function launch(shop) {
+/** WebKitGTK in a world: `{ recorder, context(options), close() }`. A driver has one session at a time. */
+export const launch = shared(async () => {
   const door = await proxy();
-  let running;
-  const close = async () => {
-    await running?.close();
-    door.close();
+  const drivers = new Set();
+  const idle = [];
+  const start = async () => {
+    const running = await driver(door);
+    drivers.add(running);
+    return running;
   };
-  const fresh = async () => {
-    await running?.close();
-    running = null;
-    running = await driver(door);
-    return running.session();
+  const fresh = async (broken) => {
+    drivers.delete(broken);
+    await broken.close();
+    return start();
   };
-  try {
-    running = await driver(door);
-  } catch (error) {
-    await close();
-    throw error;
-  }
   return {
-    recorder: door.recorder,
-    // On a busy machine the driver has been seen to wait for ever for a browser it had started.
-    visitor: async () => visitor(shop, await running.session().catch(fresh)),
-    close,
-  };
-}
-
-/** A visitor is a session: WebKitGTK has no other way to a fresh profile, and starts in half a second. */
-function visitor(shop, session) {
-  const evaluate = (expression) => call('POST', `${session}/execute/sync`, { script: `return (${expression})`, args: [] });
-  return {
-    async open(path) {
-      await call('POST', `${session}/window/rect`, { width: 1280, height: 800 });
-      await call('POST', `${session}/url`, { url: shop.at(path) });
-      return { evaluate, errors: () => evaluate('window.errors') };
+    door,
+    async context(options) {
+      let running = idle.pop() ?? (await start());
+      // On a busy machine the driver has been seen to wait for ever for a browser it had started.
+      const address = await running.session().catch(async () => (running = await fresh(running)).session());
+      return context(address, door, options, () => idle.push(running));
     },
-    /** No log of the browser's own: see the recorder's. */
-    requests: () => null,
-    /** Those of the page that is open: WebDriver tells of no others. */
-    cookies: () => call('GET', `${session}/cookie`),
-    close: () => call('DELETE', session),
+    async close() {
+      for (const running of drivers) await running.close();
+      door.close();
+    },
+  };
+});
+
+const ELEMENT = 'element-6066-11e4-a52e-4f735466cecf';
+/** Keys by WebDriver's code points. */
+const KEYS = { PageDown: '\uE00F', Tab: '\uE004', Enter: '\uE007', Escape: '\uE00C', Space: ' ' };
+
+/** A context is a session: WebKitGTK has no other way to a fresh profile, and starts in half a second. */
+function context(session, door, { viewport }, closed) {
+  const from = door.seen.length;
+  let open = 0;
+  /** A window without a page: the session begins with one, and ends when it has none. */
+  let spare = call('GET', `${session}/window`);
+  let present = null;
+  let last = Promise.resolve();
+  /** Calls follow each other: each first turns to its window. */
+  const inWindow = (handle, work) => {
+    const turn = last.then(async () => {
+      if (present !== handle) await call('POST', `${session}/window`, { handle });
+      present = handle;
+      return work();
+    });
+    last = turn.catch(() => {});
+    return turn;
+  };
+  const run = (script) => call('POST', `${session}/execute/sync`, { script, args: [] });
+  return {
+    /** The proxy's log: the driver has none. Visitors at the same time share it. */
+    get requests() {
+      return door.seen.slice(from);
+    },
+    async newPage() {
+      const handle = (await spare) ?? (await call('POST', `${session}/window/new`, { type: 'window' })).handle;
+      spare = null;
+      open += 1;
+      const own = (work) => inWindow(handle, work);
+      const resize = ({ width, height }) => own(() => call('POST', `${session}/window/rect`, { width, height }));
+      await resize(viewport);
+      return new Page({
+        evaluate: (expression) => own(() => run(`return (${expression})`)),
+        click: (expression) =>
+          own(async () => {
+            const element = await run(`return (${expression})`);
+            await call('POST', `${session}/element/${element[ELEMENT]}/click`, {});
+          }),
+        press: (key) =>
+          own(async () => {
+            const actions = ['keyDown', 'keyUp'].map((type) => ({ type, value: KEYS[key] }));
+            await call('POST', `${session}/actions`, { actions: [{ type: 'key', id: 'keyboard', actions }] });
+          }),
+        goto: (url) => own(() => call('POST', `${session}/url`, { url })),
+        reload: () => own(() => call('POST', `${session}/refresh`, {})),
+        resize,
+        close: () =>
+          own(async () => {
+            open -= 1;
+            present = null;
+            if (open) return call('DELETE', `${session}/window`);
+            spare = handle;
+            return call('POST', `${session}/url`, { url: 'about:blank' });
+          }),
+      });
+    },
+    /** Those of the page that was last turned to: WebDriver tells of no others. */
+    async cookies() {
+      await last;
+      const cookies = await call('GET', `${session}/cookie`);
+      return cookies.map(({ expiry, ...cookie }) => ({ ...cookie, expires: expiry }));
+    },
+    /** A cookie can only be given to the page that is open: this one exists nowhere. */
+    async addCookies(cookies) {
+      for (const { name, value, url } of cookies) {
+        await call('POST', `${session}/url`, { url: new URL('/none', url).href });
+        await call('POST', `${session}/cookie`, { cookie: { name, value, path: '/' } });
+      }
+    },
+    async close() {
+      await call('DELETE', session);
+      closed();
+    },
   };
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { banner, control, dialog, hasRun, ran, settle, until, world } from '../harness.mjs';
+import { banner, control, dialog, errors, hasRun, ran, settle, until, world } from '../harness.mjs';
 
 const ALL = ['gtag', 'gtm', 'hotjar', 'pixel'];
 const OPTIONAL_COOKIES = /^(_ga|_gcl_au|_fbp|_hj)/;
@@ -32,7 +32,7 @@ test('accept all: every tag runs at once, without a reload, and the record arriv
   assert.equal(record.method, 'banner');
   assert.equal(record.asked, true);
   assert.equal(receipt.split('.').length, 3);
-  assert.deepEqual(page.errors, []);
+  assert.deepEqual(await errors(page), []);
   await visitor.close();
 });
 

@@ -32,7 +32,7 @@ after(() => shop?.close());
 
 async function open(path) {
   const visitor = await shop.visitor();
-  await visitor.context.addInitScript(() => {
+  await visitor.prepare(() => {
     window.violations = [];
     document.addEventListener('securitypolicyviolation', (event) => {
       window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`);

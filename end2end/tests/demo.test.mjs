@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { banner, control, dialog, launch, until } from '../harness.mjs';
+import { start } from '../engines/chromium.mjs';
+import { banner, control, dialog, until } from '../harness.mjs';
 import { Server } from '../server.mjs';
 
 let server;
@@ -10,7 +11,7 @@ let browser;
 before(async () => {
   server = await Server.prepare({ host: '127.0.0.1', options: ['--demo'] });
   await server.start();
-  browser = await launch();
+  browser = await start();
 });
 after(async () => {
   await browser?.close();

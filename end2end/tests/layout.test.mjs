@@ -94,7 +94,7 @@ test('keyboard: Tab reaches the banner first; Esc closes the dialog and focus re
 
 test('no layout shift, from first paint to after the answer', async () => {
   const visitor = await shop.visitor();
-  await visitor.context.addInitScript(() => {
+  await visitor.prepare(() => {
     window.shift = 0;
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) window.shift += entry.value;

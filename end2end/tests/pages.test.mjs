@@ -1,33 +1,27 @@
-// Hostile pages: each file of end2end/pages is a case, in each engine of end2end/engines, with what must be seen
-// in the browser's own network log and cookie jar and in what arrives at the vendors. A page says in its first
+// Hostile pages: each file of end2end/pages is a case with what must be seen in the browser's own network log and
+// cookie jar and in what arrives at the vendors. A page says in its first
 // script (application/json, id "case"):
 //   case      what it is about
 //   site      `shop` if it says nothing, or `wall`: the same with automatic blocking in force
 //   tag       attributes of the loader's tag; `async fetchpriority="high"` if it says nothing
 //   before    what may be requested of vendors before the choice, as host + path; nothing if it says nothing
+//   own       names of the page's own cookies that may be there before the choice; none if it says nothing
 //   set       the categories that are then granted; all if it says nothing
 //   requested what must have been requested of vendors after it, in any order, no more and no less
 //   ran       what must have run, in this order (`window.ran`)
 //   holds     an expression that must be true in the page at the end
 //   withdrawn an expression that must be true in the page after everything is withdrawn
-//   not       engine (as its file is called) to the reason why the case cannot be run there
+//   not       engine (as its file in end2end/engines is called) to the reason why the case cannot be run there
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, before, test } from 'node:test';
 
-import * as chromium from '../engines/chromium.mjs';
-import * as firefox from '../engines/firefox.mjs';
-import * as webkit from '../engines/webkit.mjs';
-import { until, world } from '../harness.mjs';
+import { errors, not, settle, until, world } from '../harness.mjs';
 import { ROOT } from '../server.mjs';
 
 const FOLDER = join(ROOT, 'end2end/pages');
 const CASE = /<script type="application\/json" id="case">([^]*?)<\/script>\n/;
-/** For the engines whose drivers tell of no errors, or of more than errors. */
-const NOTE_ERRORS = `<script>window.errors = [];
-addEventListener('error', (event) => window.errors.push(event.message));
-addEventListener('unhandledrejection', (event) => window.errors.push(String(event.reason)));</script>`;
 const BANNER_SHOWN = "!!document.querySelector('#assent .assent-banner')?.checkVisibility()";
 const VENDOR = /\.vendor\.example$/;
 const PLAYED = /\.(mp3|webm)$/;
@@ -40,93 +34,75 @@ const cases = readdirSync(FOLDER)
     return { name, ...JSON.parse(text.match(CASE)[1]), text: text.replace(CASE, '') };
   });
 
-/** Time for something that must not happen to happen. */
-const settle = () => new Promise((done) => setTimeout(done, 700));
-
-/** Host and path of each address, sorted. */
-const places = (urls) => urls.map((url) => url.host + url.pathname).sort();
+/** Host and path of each address, sorted. A player asks for its file once or for parts of it, as it likes. */
+const places = (urls) =>
+  urls
+    .map((url) => url.host + url.pathname)
+    .sort()
+    .filter((place, index, all) => !PLAYED.test(place) || place !== all[index - 1]);
 
 /** Runs a case with a fresh visitor. */
-async function run({ name, site = 'shop', before: early = [], set = ALL, requested = [], ran = [], holds, withdrawn }, shop, engine, visitor) {
-  const { recorder } = engine;
+async function run({ name, site = 'shop', before: early = [], own = [], set = ALL, requested = [], ran = [], holds, withdrawn }, shop, visitor) {
+  const { recorder } = shop;
   const earlier = { requests: recorder.requests.length, greeted: recorder.greeted.length };
-  /** What has arrived at vendors. A player asks for its file once or for parts of it, as it likes. */
-  const arrived = () =>
-    places(recorder.requests.slice(earlier.requests).map(({ host, path }) => new URL(`https://${host}${path}`))).filter(
-      (place, index, all) => !PLAYED.test(place) || place !== all[index - 1],
-    );
+  /** What has arrived at vendors. */
+  const arrived = () => places(recorder.requests.slice(earlier.requests).map(({ host, path }) => new URL(`https://${host}${path}`)));
   /** Vendors that were connected to, with or without a request. */
   const connected = () => recorder.greeted.slice(earlier.greeted).filter((host) => VENDOR.test(host));
   const isForeign = (url) => url.protocol !== 'data:' && ![shop.origin, shop.server.origin].includes(url.origin);
-  /** What the browser says it has asked vendors for, where it says so. */
-  const asked = () => visitor.requests() && places(visitor.requests().map((url) => new URL(url)).filter(isForeign));
+  /** What the browser says it has asked vendors for. */
+  const asked = () => places(visitor.requests.map((url) => new URL(url)).filter(isForeign));
   const expectRequests = (wanted, when) => {
     assert.deepEqual(arrived(), wanted.toSorted(), `arrived ${when}`);
-    if (asked()) assert.deepEqual(asked(), wanted.toSorted(), `asked ${when}`);
+    assert.deepEqual(asked(), wanted.toSorted(), `asked ${when}`);
   };
 
   const page = await visitor.open(`/${name}`);
   await until(() => page.evaluate(BANNER_SHOWN), 'the banner');
-  await settle();
+  await settle(page);
   expectRequests(early, 'before the choice');
   const known = early.map((place) => place.split('/')[0]);
   assert.deepEqual(connected().filter((host) => !known.includes(host)), [], 'connections before the choice');
   // A vendor that may be asked may answer with a cookie, and some engines keep it.
-  const jar = (await visitor.cookies()).filter(({ domain }) => !known.includes(domain));
-  assert.deepEqual(jar, [], 'cookies before the choice');
+  const jar = (await visitor.context.cookies()).filter(({ domain }) => !known.includes(domain));
+  assert.deepEqual(jar.map(({ name }) => name), own, 'cookies before the choice');
 
   await page.evaluate(`window.assent.set(${JSON.stringify(set)})`);
   const wanted = [...early, ...requested];
   await until(() => arrived().length >= wanted.length, wanted.join()).catch(() => {});
-  await settle();
+  await settle(page);
   expectRequests(wanted, 'after the choice');
-  assert.ok((await visitor.cookies()).some(({ name }) => name === `assent-${site}`), 'the choice is in the jar');
+  assert.ok((await visitor.context.cookies()).some(({ name }) => name === `assent-${site}`), 'the choice is in the jar');
   assert.deepEqual(await page.evaluate('window.ran ?? []'), ran, 'what ran');
   if (holds) assert.ok(await page.evaluate(holds), holds);
   if (withdrawn) {
     await page.evaluate('window.assent.withdraw()');
     await until(() => page.evaluate(withdrawn), withdrawn);
-    await settle();
+    await settle(page);
     expectRequests(wanted, 'after withdrawal');
   }
-  assert.deepEqual(await page.errors(), []);
+  assert.deepEqual(await errors(page), []);
 }
 
-// Side by side, because most of a case's time is waiting.
-describe('hostile pages', { concurrency: 3 }, () => {
-  let shop;
-  before(async () => {
-    shop = await world();
-    const declared = shop.config.services.map((service) => (service.id === 'youtube' ? { ...service, hosts: ['declared.vendor.example'] } : service));
-    await shop.server.publish({ ...shop.config, id: 'wall', blocking: { mode: 'enforce' }, services: declared });
-    await until(async () => (await fetch(`${shop.server.url}/s/wall.js`)).ok, 'the second site');
-    for (const { name, text, tag, site = 'shop' } of cases) {
-      const loader = shop.tag(tag).replace('/s/shop.js', `/s/${site}.js`);
-      // The page's own policy lets in what carries its nonce.
-      const nonce = /nonce="\w+"/.exec(loader)?.[0] ?? '';
-      shop.pages.set(`/${name}`, { body: text.replace('<!-- loader -->', NOTE_ERRORS.replace('<script', `<script ${nonce}`) + loader) });
-    }
-  });
-  after(() => shop?.close());
-
-  for (const engine of [chromium, firefox, webkit]) {
-    describe(engine.NAME, { concurrency: 1 }, () => {
-      let running;
-      before(async () => {
-        running = await engine.launch(shop);
-      });
-      after(() => running?.close());
-
-      for (const expected of cases) {
-        test(`${engine.NAME}: ${expected.name}: ${expected.case}`, { skip: expected.not?.[engine.NAME] }, async () => {
-          const visitor = await running.visitor();
-          try {
-            await run(expected, shop, running, visitor);
-          } finally {
-            await visitor.close();
-          }
-        });
-      }
-    });
+let shop;
+before(async () => {
+  shop = await world();
+  const declared = shop.config.services.map((service) => (service.id === 'youtube' ? { ...service, hosts: ['declared.vendor.example'] } : service));
+  await shop.server.publish({ ...shop.config, id: 'wall', blocking: { mode: 'enforce' }, services: declared });
+  await until(async () => (await fetch(`${shop.server.url}/s/wall.js`)).ok, 'the second site', 30_000);
+  for (const { name, text, tag, site = 'shop' } of cases) {
+    shop.pages.set(`/${name}`, { body: text.replace('<!-- loader -->', shop.tag(tag).replace('/s/shop.js', `/s/${site}.js`)) });
   }
 });
+after(() => shop?.close());
+
+for (const expected of cases) {
+  test(`${expected.name}: ${expected.case}`, not(expected.not ?? {}), async () => {
+    const visitor = await shop.visitor();
+    try {
+      await run(expected, shop, visitor);
+    } finally {
+      await visitor.close();
+    }
+  });
+}

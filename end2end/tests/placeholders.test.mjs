@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 
-import { control, settle, until, world } from '../harness.mjs';
+import { control, errors, not, settle, until, world } from '../harness.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const FILM = 'https://www.youtube.com/embed/x1';
@@ -12,6 +12,8 @@ const MAP = 'https://www.google.com/maps/embed?pb=1';
 
 const film = (attributes = 'width="560" height="315"') => `<iframe title="A film" data-category="functional" data-src="${FILM}" ${attributes}></iframe>`;
 const map = `<iframe title="A map" data-category="functional targeting" data-src="${MAP}" width="400" height="300"></iframe>`;
+
+const NO_OPTIONS = 'the driver sets neither language nor colour scheme';
 
 let shop;
 before(async () => {
@@ -55,7 +57,7 @@ test('it says what is held, from whom and why, and nothing moves', async () => {
   await page.locator('iframe').waitFor();
   assert.equal(await placeholder(page).count(), 0);
   assert.equal(await top(), below, 'loaded');
-  assert.equal(asked(visitor), 1);
+  await until(() => asked(visitor) === 1, 'the film');
   assert.equal(await visitor.consent(), null, 'no choice was made');
   await visitor.close();
 });
@@ -203,7 +205,8 @@ test('object and embed: the size that they ask for', async () => {
     assert.deepEqual([box.width, box.height], [width, height]);
     await button(page, 'Load once', name).click();
     await placeholder(page, name).waitFor({ state: 'detached' });
-    assert.deepEqual(await size(page, tag), [width, height]);
+    // Firefox shows the text of an object until its content has come.
+    await until(async () => (await size(page, tag)).join() === `${width},${height}`, `the size of ${tag}`);
     assert.equal(await page.evaluate(() => document.activeElement.title), name);
   }
   await until(() => visitor.foreign().length === 2, 'both');
@@ -274,7 +277,7 @@ test('a framework may take away either', async () => {
   await settle(page);
   assert.ok((await page.evaluate(() => window.removed)) < 20);
   assert.equal(await page.locator('iframe').isVisible(), true);
-  assert.deepEqual(page.errors, []);
+  assert.deepEqual(await errors(page), []);
   await visitor.close();
 });
 
@@ -303,7 +306,7 @@ test('what the stub holds by its host has one, too', async () => {
 });
 
 for (const colorScheme of ['light', 'dark']) {
-  test(`axe finds nothing, ${colorScheme}`, async () => {
+  test(`axe finds nothing, ${colorScheme}`, not({ firefox: NO_OPTIONS, webkit: NO_OPTIONS }), async () => {
     shop.page('/axe', { head: '', body: film() + map + film('width="300" height="60"') + film('width="300" height="120"') });
     for (const viewport of [
       { width: 1280, height: 800 },
@@ -321,7 +324,7 @@ for (const colorScheme of ['light', 'dark']) {
   });
 }
 
-test('in the language of the banner', async () => {
+test('in the language of the banner', not({ firefox: NO_OPTIONS, webkit: NO_OPTIONS }), async () => {
   const visitor = await shop.visitor({ locale: 'de-DE' });
   const page = await visitor.open('/film');
   await button(page, 'Einmal laden').waitFor();

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { until, world } from '../harness.mjs';
+import { errors, until, world } from '../harness.mjs';
 
 const SEED = Number(process.env.SEED ?? 20261122);
 const PAGES = Number(process.env.PAGES ?? 24);
@@ -140,7 +140,7 @@ for (let number = 0; number < PAGES; number++) {
         // Time for what must not run.
         await page.waitForTimeout(150);
         assert.deepEqual(await wrong(), [], `${opening} opening of ${JSON.stringify(page_plan)}`);
-        assert.deepEqual(page.errors, []);
+        assert.deepEqual(await errors(page), []);
         await page.close();
       }
     } finally {

@@ -15,6 +15,13 @@ before(async () => {
 });
 after(() => shop?.close());
 
+/** Waits until a call has had the page loaded anew. */
+async function reloadedBy(page, call) {
+  await page.evaluate(() => void (window.old = true));
+  await page.evaluate(call);
+  await page.waitForFunction(() => !window.old && document.readyState === 'complete');
+}
+
 /** How often a page was loaded. */
 const loads = (visitor, path = '/') => visitor.requests.filter((url) => url === shop.at(path)).length;
 
@@ -23,7 +30,7 @@ test('a withdrawal reloads the page once, with its record on the way', async () 
   const page = await visitor.open();
   await control(page, 'accept').click();
   await hasRun(page, ['gtag', 'gtm', 'hotjar', 'pixel']);
-  await Promise.all([page.waitForEvent('load'), page.evaluate(() => window.assent.withdraw())]);
+  await reloadedBy(page, () => window.assent.withdraw());
   await settle(page);
   assert.equal(loads(visitor), 2);
   assert.deepEqual(await ran(page), []);
@@ -43,7 +50,7 @@ test('only for scripts that have run, and not for those that run without consent
   await page.evaluate(() => window.assent.set({ performance: false }));
   await settle(page);
   assert.equal(loads(visitor, '/one'), 1, 'nothing of that category has run');
-  await Promise.all([page.waitForEvent('load'), page.evaluate(() => window.assent.set({ targeting: false }))]);
+  await reloadedBy(page, () => window.assent.set({ targeting: false }));
   await hasRun(page, ['without']);
   await settle(page);
   assert.equal(loads(visitor, '/one'), 2);
@@ -67,7 +74,7 @@ test('the other tabs, once each', async () => {
 
 test('not where the browser does not keep the choice', async () => {
   const visitor = await shop.visitor();
-  await visitor.context.addInitScript(() => Object.defineProperty(Document.prototype, 'cookie', { get: () => '', set() {} }));
+  await visitor.prepare(() => Object.defineProperty(Document.prototype, 'cookie', { get: () => '', set() {} }));
   const page = await visitor.open('/one');
   await control(page, 'accept').click();
   await hasRun(page, ['without', 'one']);

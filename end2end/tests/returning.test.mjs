@@ -2,25 +2,41 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { banner, control, hasRun, settle, world } from '../harness.mjs';
+import { banner, control, hasRun, not, settle, world } from '../harness.mjs';
 
 let shop;
 before(async () => (shop = await world()));
 after(() => shop?.close());
 
-test('no banner, no dialog, no request to Assent, tags run before the page is parsed', async () => {
-  // The loader stands before the page's parser here, so that its speed shows in the order of things.
-  shop.page('/sync', {
-    tag: shop.tag(''),
-    head: '<script type="text/plain" data-category="targeting">(window.ran ??= []).push("early " + document.readyState)</script>',
-    body: '<script>(window.ran ??= []).push("page")</script>',
-  });
+const SYNC = {
+  head: '<script type="text/plain" data-category="targeting">(window.ran ??= []).push("early " + document.readyState)</script>',
+  body: '<script>(window.ran ??= []).push("page")</script>',
+};
+
+/** A visitor who has accepted on a page whose loader stands before the page's parser, so that its speed shows in the
+    order of things. */
+async function returning() {
+  shop.page('/sync', { tag: shop.tag(''), ...SYNC });
   const visitor = await shop.visitor();
   const first = await visitor.open('/sync');
   await control(first, 'accept').click();
   await hasRun(first, ['early complete', 'page']);
   await first.waitForFunction(() => localStorage.getItem('assent-shop-outbox') === '[]');
-  // A warm cache holds the loader.
+  return visitor;
+}
+
+test('no banner, tags run before the page is parsed', async () => {
+  const visitor = await returning();
+  const page = await visitor.open('/sync');
+  await settle(page);
+  assert.deepEqual(await page.evaluate(() => window.ran), ['early loading', 'page']);
+  assert.equal(await banner(page).count(), 0);
+  await visitor.close();
+});
+
+const NO_CACHE = 'the driver does not tell what comes from the cache; outbox.test.mjs shows it with the server away';
+test('no request to Assent', not({ firefox: NO_CACHE, webkit: NO_CACHE }), async () => {
+  const visitor = await returning();
   const network = [];
   const page = await visitor.context.newPage();
   const session = await visitor.context.newCDPSession(page);
@@ -31,8 +47,6 @@ test('no banner, no dialog, no request to Assent, tags run before the page is pa
   session.on('Network.requestWillBeSent', ({ requestId, request }) => network.push({ requestId, url: request.url }));
   await page.goto(shop.at('/sync'));
   await settle(page);
-  assert.deepEqual(await page.evaluate(() => window.ran), ['early loading', 'page']);
-  assert.equal(await banner(page).count(), 0);
   const assent = network.filter(({ url }) => url.startsWith(shop.server.origin));
   assert.deepEqual(assent.map(({ url }) => url), [`${shop.server.origin}/s/shop.js`]);
   assert.ok(assent.every(({ requestId }) => cached.has(requestId)), 'the loader came from the cache');
@@ -51,7 +65,7 @@ test('with an async tag, too', async () => {
   await settle(page);
   assert.equal(await banner(page).count(), 0);
   const own = visitor.requests.slice(before).filter((url) => url.startsWith(shop.server.origin));
-  assert.deepEqual(own, [`${shop.server.origin}/s/shop.js`], 'no dialog, no notice, no event');
+  assert.deepEqual(own.filter((url) => !url.endsWith('/s/shop.js')), [], 'no dialog, no notice, no event');
   await visitor.close();
 });
 

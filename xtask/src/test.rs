@@ -1,6 +1,10 @@
 //! `cargo xtask test`: every test there is.
 
-use std::{fs, path::PathBuf};
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::{Result, browsers, build, node, paths, process, size};
 
@@ -32,13 +36,9 @@ pub(crate) fn run(browser: bool) -> Result {
         note(
             "browser tests",
             node::install("test packages", "end2end").and_then(|()| {
-                process::loud(
-                    process::command("node")
-                        .arg("--test")
-                        .args(browser_tests()?)
-                        .env("ASSENT_BIN", &binary)
-                        .envs(browsers),
-                )
+                let mut environment = browsers;
+                environment.push(("ASSENT_BIN", binary.display().to_string()));
+                in_browsers(&environment)
             }),
         );
     }
@@ -57,6 +57,74 @@ pub(crate) fn run(browser: bool) -> Result {
     } else {
         Err(format!("failed: {}", failed.join(", ")).into())
     }
+}
+
+/// Runs the browser tests in Chromium, then those of [`EVERYWHERE`] in the other engines, side by side: most of a
+/// test's time is waiting.
+fn in_browsers(environment: &[(&'static str, String)]) -> Result {
+    let files = browser_tests()?;
+    let node = |engine: &str, files: &[PathBuf]| {
+        let mut node = process::command("node");
+        node.arg("--test")
+            .args(files)
+            .envs(environment.iter().cloned())
+            .env("ENGINE", engine);
+        node
+    };
+    let chromium = process::loud(&mut node("chromium", &files));
+    let others: Vec<PathBuf> = files.into_iter().filter(|file| is_everywhere(file)).collect();
+    let outcomes = std::thread::scope(|scope| {
+        ["firefox", "webkit"]
+            .map(|engine| {
+                let mut tests = node(engine, &others);
+                scope.spawn(move || process::quiet(&mut tests))
+            })
+            .map(|engine| engine.join().map_err(|_| "a thread panicked")?)
+    });
+    let mut failed = Vec::new();
+    for outcome in outcomes {
+        match outcome {
+            Ok(output) => print!("{output}"),
+            Err(error) => failed.push(error.to_string()),
+        }
+    }
+    if failed.is_empty() {
+        chromium
+    } else {
+        failed.extend(chromium.err().map(|error| error.to_string()));
+        Err(failed.join("\n").into())
+    }
+}
+
+/// Files of browser tests that run in all engines, without their extension. The others
+/// test what is the same in every engine, or measure by what only one of the drivers can do.
+const EVERYWHERE: [&str; 21] = [
+    "api",
+    "center",
+    "choice",
+    "csp",
+    "embeds",
+    "first-visit",
+    "google",
+    "marks",
+    "objections",
+    "order",
+    "outbox",
+    "pages",
+    "placeholders",
+    "property",
+    "reload",
+    "returning",
+    "signals",
+    "storage",
+    "suffixes",
+    "tabs",
+    "wall",
+];
+
+fn is_everywhere(file: &Path) -> bool {
+    let name = file.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
+    EVERYWHERE.contains(&name.trim_end_matches(".test.mjs"))
 }
 
 fn browser_tests() -> Result<Vec<PathBuf>> {

@@ -96,7 +96,7 @@ function carryOut(bits: number, method: 'banner' | 'dialog' | 'api'): void {
   const key = subject() || random(16);
   const id = uuid();
   keep(bits, loader.r, gate.now(), key, id);
-  tabs?.postMessage(0);
+  tabs?.postMessage(stored);
   emit('decided', choice());
   changed(before);
   const { performance, functional, targeting } = choice() as Choice;
@@ -117,9 +117,10 @@ function carryOut(bits: number, method: 'banner' | 'dialog' | 'api'): void {
   if (asked) count();
 }
 
-/** A choice that another tab, or the center, has made. */
-function refresh(): void {
-  const value = read(document.cookie);
+/** A choice that another tab, or the center, has made. The other tab says it itself: it may be in another process,
+    which the cookie reaches later. */
+function refresh({ data }: { data?: string }): void {
+  const value = data ?? read(document.cookie);
   if (!value || value == stored) return;
   gated(
     () => {
@@ -312,8 +313,8 @@ if (language && !language.startsWith(loader.l) && !element.src.includes('?')) {
   page.assent = assent;
   document.addEventListener('click', click);
   for (const type of ['pointerover', 'focusin']) document.addEventListener(type, near);
-  document.addEventListener('visibilitychange', refresh);
-  addEventListener('pageshow', refresh);
+  document.addEventListener('visibilitychange', refresh as EventListener);
+  addEventListener('pageshow', refresh as EventListener);
   addEventListener('online', send);
   if (tabs) tabs.onmessage = refresh;
   const start = () => {

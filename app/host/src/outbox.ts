@@ -33,14 +33,15 @@ export function remember(key: string, value: string): boolean {
 
 function waiting(): string[] {
   try {
-    return JSON.parse(memory ?? recall(KEY) ?? '[]') as string[];
+    return (JSON.parse(memory ?? recall(KEY) ?? '[]') as object[]).map((record) => JSON.stringify(record));
   } catch {
     return [];
   }
 }
 
 function keep(records: string[]): void {
-  const text = JSON.stringify(records);
+  // By hand: libraries have given arrays a `toJSON` of their own.
+  const text = `[${records}]`;
   memory = remember(KEY, text) ? undefined : text;
 }
 

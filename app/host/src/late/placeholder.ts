@@ -35,9 +35,9 @@ const PLACE = [
   ...['grid-row-start', 'grid-row-end', 'grid-column-start', 'grid-column-end'],
 ];
 
-/** Below this there is no room for two buttons. */
+/** Below this there is no room for two buttons. WebKit's player of sounds is 31 pixels high, Firefox's 40. */
 const WIDTH_MIN = 160;
-const HEIGHT_MIN = 48;
+const HEIGHT_MIN = 30;
 
 /** How often a placeholder comes back where the page takes it away. */
 const RETURNS_MAX = 9;
@@ -180,8 +180,8 @@ export function placeholders(host: Host): void {
     const { display } = embed.style;
     const style = getComputedStyle(embed);
     const gone = style.display == 'none' || (style.visibility == 'hidden' && getComputedStyle(embed.parentElement!).visibility != 'hidden');
-    // Without its data an object is a piece of text, and its size does not count.
-    if (!gone && embed instanceof HTMLObjectElement) embed.style.display = 'inline-block';
+    // Without its data an object, and to Firefox an embed, is a piece of text, and its size does not count.
+    if (!gone && embed.matches('object,embed')) embed.style.display = 'inline-block';
     const { width, height } = embed.getBoundingClientRect();
     const size = (side: 'width' | 'height', length: number, otherwise: string) =>
       length ? `${length}px` : style[side] == 'auto' ? otherwise : style[side];

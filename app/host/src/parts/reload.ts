@@ -7,6 +7,9 @@ import type { Host } from '../host';
 
 declare const PARTS: ((host: Host) => void)[];
 
+/** How long a choice takes from one tab's process to another's, and more. */
+const WAIT_MS = 100;
+
 const MARKED = 'script:not([type="text/plain"]):is([data-category],[data-assent-host])';
 
 PARTS.push((host) => {
@@ -21,9 +24,10 @@ PARTS.push((host) => {
   });
   host.on('withdrawn', ({ record }) => {
     if (![...ran, ...document.querySelectorAll<HTMLElement>(MARKED)].some(held)) return;
-    // By then the record is in the outbox. Where the browser keeps no choice, a reload would only undo it.
+    // By then the record is in the outbox, and the cookie has come from the tab that wrote it. Where the browser keeps
+    // no choice, a reload would only undo it.
     setTimeout(() => {
       if (document.cookie.includes(record!)) location.reload();
-    });
+    }, WAIT_MS);
   });
 });

@@ -157,6 +157,7 @@ PARTS.push((host) => {
       [HTMLImageElement, 'src', 'srcset'],
       [HTMLSourceElement, 'src', 'srcset'],
       [HTMLMediaElement, 'src'],
+      [HTMLVideoElement, 'poster'],
       [HTMLEmbedElement, 'src'],
       [HTMLObjectElement, 'data'],
     ] as [{ prototype: object }, ...string[]][]) {
