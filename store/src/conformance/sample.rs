@@ -43,6 +43,7 @@ pub fn config(site: &str) -> SiteConfig {
         signals: Signals::default(),
         placeholders: true,
         reload_on_withdrawal: false,
+        service_choice: false,
     }
 }
 
