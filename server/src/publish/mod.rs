@@ -5,11 +5,12 @@ pub(crate) mod compressed;
 pub(crate) mod loader;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, PoisonError, RwLock},
 };
 
 use assent_consent::{
+    Category,
     notice::{self, Notice, NoticeHash},
     site::{ConfigError, Rule, SiteConfig},
 };
@@ -144,6 +145,8 @@ pub(crate) struct Shown {
     pub(crate) language: String,
     /// Days for which a choice counts.
     pub(crate) expiry_days: u16,
+    /// The services that the visitor could choose among one by one.
+    pub(crate) offered: BTreeMap<String, Category>,
 }
 
 impl Site {
@@ -261,6 +264,7 @@ impl Shown {
             rule: notice.rule.clone(),
             language: notice.language.clone(),
             expiry_days: rule.expiry_days,
+            offered: notice.offered(),
         }
     }
 }
@@ -293,6 +297,7 @@ pub(crate) fn notice(config: &SiteConfig, rule: &Rule, language: &str) -> Result
         controller: config.controller.clone(),
         policy_url: config.policy_url.clone(),
         honours_gpc: rule.honours_gpc,
+        service_choice: config.service_choice,
         banner_html: assent_widget::banner::html(&texts, language, &config.policy_url),
         banner_css: embedded::asset_text("banner.css").trim_end().to_owned(),
         dialog_css: embedded::asset_text("dialog.css").trim_end().to_owned(),
