@@ -6,6 +6,8 @@
 //! their category's, sorted, one after the other. Codes and not slots, so that a later revision with other services
 //! still reads them.
 
+use core::ops::RangeInclusive;
+
 use crate::{Categories, decision::Decision};
 
 /// The most services that a visitor can choose among one by one.
@@ -52,10 +54,8 @@ impl Granted {
     }
 }
 
-/// The character that stands for a slot in the lists of items and hosts, as a digit stands for a category.
-pub const fn mark(slot: usize) -> u8 {
-    b'0' + (FIRST + slot) as u8
-}
+/// The characters that stand for the slots in the lists of items and hosts, as the digits stand for the categories.
+pub const MARKS: RangeInclusive<char> = '4'..='o';
 
 /// The list of services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +142,10 @@ mod tests {
 
     /// Whether each service is granted.
     fn answers(granted: Granted) -> Vec<bool> {
-        (0..5).map(|slot| granted.has(mark(slot)) == Some(true)).collect()
+        MARKS
+            .take(5)
+            .map(|mark| granted.has(mark as u8) == Some(true))
+            .collect()
     }
 
     #[test]
@@ -182,9 +185,9 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_neither_white_space_nor_stars() {
-        let marks: Vec<u8> = (0..SERVICES_MAX).map(mark).collect();
-        assert_eq!((marks[0], marks[SERVICES_MAX - 1]), (b'4', b'o'));
+    fn every_slot_has_a_mark_that_parts_nothing() {
+        assert_eq!(MARKS.count(), SERVICES_MAX);
+        assert_eq!(*MARKS.start() as u8 - b'0', 4);
         assert_eq!(Granted::NECESSARY.has(b'p'), None);
         assert_eq!(Granted::NECESSARY.has(b' '), None);
         assert_eq!(Granted::NECESSARY.has(b'*'), None);

@@ -318,14 +318,13 @@ impl SiteConfig {
     /// For each optional service the character that stands for it in the lists that the gate reads: its slot's, or
     /// the digit of its category.
     fn marks_in_lists(&self) -> impl Iterator<Item = (&Service, char)> {
-        let slots: Vec<String> = self.slots().into_keys().collect();
+        let slots: BTreeMap<String, char> = self.slots().into_keys().zip(services::MARKS).collect();
         self.services
             .iter()
             .filter(|service| service.category != Category::Necessary)
             .map(move |service| {
-                let slot = slots.binary_search(&service.code());
-                let mark = slot.map_or(b'0' + service.category as u8, services::mark);
-                (service, char::from(mark))
+                let slot = slots.get(&service.code()).copied();
+                (service, slot.unwrap_or(char::from(b'0' + service.category as u8)))
             })
     }
 

@@ -2,6 +2,9 @@
 import type { Services } from './host';
 import type { Loader } from './loader';
 
+/** Stands before a service's id where a host would stand, and in `when`. */
+export const SERVICE = 'service:';
+
 /** An optional service. */
 export interface Listed {
   id: string;

@@ -1,7 +1,7 @@
 /** The choice per service. In the loaders of sites that offer it. */
 import { FREE } from '../answer';
 import type { Host, Services } from '../host';
-import { exceptions, listed } from '../services';
+import { exceptions, listed, SERVICE } from '../services';
 
 declare const PARTS: ((host: Host) => void)[];
 declare const COOKIES: string;
@@ -12,8 +12,6 @@ const TAGS = 'script[type="text/plain"],iframe,img,source,video,audio,track,obje
   .split(',')
   .map((tag) => `${tag}[data-service]`)
   .join();
-/** Stands before a service's id where a host would stand. */
-const SERVICE = 'service:';
 
 PARTS.push((host) => {
   const { assent, byHost, loader } = host;
