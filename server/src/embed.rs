@@ -191,6 +191,9 @@ mod tests {
         assert_eq!(text.matches(" f;").count(), 0);
         site.service_choice = true;
         let text = policies("https://consent.example", &site);
-        assert!(text.contains(r#""~(?:^|; )assent-demo=[\d.]+\.[0-9a-f]\.\d+\.\w+\.[\w-]+\." f;"#), "{text}");
+        assert!(
+            text.contains(r#""~(?:^|; )assent-demo=[\d.]+\.[0-9a-f]\.\d+\.\w+\.[\w-]+\." f;"#),
+            "{text}"
+        );
     }
 }
