@@ -19,7 +19,8 @@ pub const EXCEPTIONS_LEN_MAX: usize = SERVICES_MAX * CODE_LEN;
 
 type Code = [u8; CODE_LEN];
 
-const ENTRY_LEN: usize = 1 + CODE_LEN;
+/// Length of a service's entry in the list.
+pub const ENTRY_LEN: usize = 1 + CODE_LEN;
 /// The bit of the first slot; below it are the categories.
 const FIRST: usize = 4;
 

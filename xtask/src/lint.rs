@@ -21,7 +21,10 @@ pub(crate) fn run() -> Result {
             "warnings",
         ]))
     })?;
-    for (name, mut command) in ["clippy gate", "clippy dialog"].into_iter().zip(wasm::clippy()) {
+    for (name, mut command) in ["clippy gate", "clippy services", "clippy dialog"]
+        .into_iter()
+        .zip(wasm::clippy())
+    {
         step::always(name, || process::quiet(&mut command))?;
     }
     step::always("typescript", || {

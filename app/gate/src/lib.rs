@@ -8,7 +8,7 @@
 #![cfg(target_arch = "wasm32")]
 
 #[cfg(feature = "services")]
-use assent_consent::services::{SERVICES_MAX, Services};
+use assent_consent::services::{ENTRY_LEN, SERVICES_MAX, Services};
 use assent_consent::{
     Categories, Granted,
     cookie::{KEY_LEN, LEN_MAX, RECORD_LEN, Stored},
@@ -20,9 +20,13 @@ const BUFFER_LEN: usize = 16_384;
 
 static mut BUFFER: [u8; BUFFER_LEN] = [0; BUFFER_LEN];
 static mut GRANTED: Granted = Granted::NECESSARY;
+#[cfg(feature = "services")]
+const LIST_LEN_MAX: usize = SERVICES_MAX * ENTRY_LEN;
 /// The list of services, and its length.
 #[cfg(feature = "services")]
-static mut SERVICES: ([u8; SERVICES_MAX * 4], usize) = ([0; SERVICES_MAX * 4], 0);
+static mut LIST: [u8; LIST_LEN_MAX] = [0; LIST_LEN_MAX];
+#[cfg(feature = "services")]
+static mut LIST_LEN: usize = 0;
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
@@ -49,9 +53,8 @@ fn grant(granted: Granted) {
 
 #[cfg(feature = "services")]
 fn services() -> Services<'static> {
-    // SAFETY: the page has one thread, and only `take_services` writes, which holds no other slice.
-    let (list, len) = unsafe { &*(&raw const SERVICES) };
-    Services::of(&list[..(*len).min(list.len())])
+    // SAFETY: the length is the list's at most, the page has one thread, and no slice is kept between calls.
+    Services::of(unsafe { core::slice::from_raw_parts((&raw const LIST).cast(), LIST_LEN) })
 }
 
 /// Parts the cookie's value from the list of services, which follows it after a space, and keeps the list.
@@ -60,12 +63,12 @@ fn take_services(text: &'static [u8]) -> &'static [u8] {
     let Some(space) = text.iter().rposition(|byte| *byte == b' ') else {
         return text;
     };
+    let list = &text[space + 1..];
+    let len = list.len().min(LIST_LEN_MAX);
     // SAFETY: the page has one thread, and no slice of the list is alive here.
-    let (list, len) = unsafe { &mut *(&raw mut SERVICES) };
-    *len = 0;
-    for (place, byte) in list.iter_mut().zip(&text[space + 1..]) {
-        *place = *byte;
-        *len += 1;
+    unsafe {
+        (&raw mut LIST).cast::<u8>().copy_from(list.as_ptr(), len);
+        LIST_LEN = len;
     }
     &text[..space]
 }

@@ -254,7 +254,7 @@ async fn bad_fields_are_named_and_nothing_is_stored() {
     422 decided_at_ms: is more than 30 days ago
     422 previous: must be another record's id
     422 {"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"missing field `asked` at line 1 column 317","field":"asked"}
-    422 {"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"unknown field `surprise`, expected one of `id`, `key`, `revision`, `notice`, `method`, `choice`, `asked`, `gpc`, `previous`, `decided_at_ms` at line 1 column 340","field":"surprise"}
+    422 {"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"unknown field `surprise`, expected one of `id`, `key`, `revision`, `notice`, `method`, `choice`, `services`, `asked`, `gpc`, `previous`, `decided_at_ms` at line 1 column 340","field":"surprise"}
     "#);
     assert_eq!(app.stored(KEY).await, 0);
     assert_eq!(app.counted().await, "");
