@@ -120,8 +120,8 @@ class Visitor {
   async consent() {
     const cookie = (await this.context.cookies(this.world.at())).find(({ name }) => name === 'assent-shop');
     if (!cookie) return null;
-    const [version, revision, granted, decided_at_s, key, record] = cookie.value.split('.');
-    return { version, revision: Number(revision), granted: parseInt(granted, 16), decided_at_s: Number(decided_at_s), key, record, cookie };
+    const [version, revision, granted, decided_at_s, key, record, exceptions] = cookie.value.split('.');
+    return { version, revision: Number(revision), granted: parseInt(granted, 16), decided_at_s: Number(decided_at_s), key, record, exceptions, cookie };
   }
 
   async close() {

@@ -10,7 +10,7 @@ use std::{
 };
 
 /// What the server cannot do without.
-const NEEDED: [&str; 15] = [
+const NEEDED: [&str; 17] = [
     "banner.css",
     "center.css",
     "center.js",
@@ -18,12 +18,14 @@ const NEEDED: [&str; 15] = [
     "dialog.css",
     "dialog.js",
     "dialog.wasm",
+    "gate-services.wasm",
     "gate.js",
     "gate.wasm",
     "host.js",
     "late.js",
     "marks.js",
     "rules.js",
+    "services.js",
     "signals.js",
     "wall.js",
 ];

@@ -11,6 +11,8 @@ export interface Choice {
   readonly performance: boolean;
   readonly functional: boolean;
   readonly targeting: boolean;
+  /** Each optional service by its id, on sites that let visitors choose among services. */
+  readonly services?: Readonly<Record<string, boolean>>;
   /** Whether the visitor has chosen; otherwise the values are what the rule grants without a choice. */
   readonly chosen: boolean;
   /** Revision of the site's configuration. */
@@ -21,6 +23,12 @@ export interface Choice {
   readonly record: string | null;
   /** Signed receipt (compact JWS) of this browser's last choice, null until the server has acknowledged one. */
   readonly receipt: string | null;
+}
+
+/** What `set` takes. */
+export interface Wanted extends Partial<Record<OptionalCategory, boolean>> {
+  /** Single services by their ids, on sites that let visitors choose among services; nothing happens elsewhere. */
+  services?: Record<string, boolean>;
 }
 
 /** What `on` can hear, with what its listener gets; each is also an event `assent:TYPE` of the document. */
@@ -55,14 +63,20 @@ export interface Assent {
   show(): void;
   /** Leads to the preference center. */
   center(): void;
-  /** Decides for the named categories and leaves the others as they are. */
-  set(choice: Partial<Record<OptionalCategory, boolean>>): void;
+  /**
+   * Decides for the named categories and leaves the others as they are. A category takes its services with it; services
+   * named beside it stand above it.
+   */
+  set(choice: Wanted): void;
   /** Refuses all optional categories. */
   withdraw(): void;
   /** Calls `listener` on each event of a type. What is returned ends that (nothing, in the inline stub). */
   on<Type extends keyof AssentEvents>(type: Type, listener: (detail: AssentEvents[Type]) => void): () => void;
-  /** Resolves when the category is granted: at once, or after a choice. `then` is called likewise. */
-  when(category: Category, then?: (choice: Choice) => void): Promise<Choice>;
+  /**
+   * Resolves when the category, or the service as `service:ID` on sites that let visitors choose among services, is
+   * granted: at once, or after a choice. `then` is called likewise.
+   */
+  when(name: Category | `service:${string}`, then?: (choice: Choice) => void): Promise<Choice>;
   /** Every tag of the page with decision and reason; there with `?assent_debug` in the page's address. */
   debug?(): DebugLine[];
 }

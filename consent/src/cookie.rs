@@ -2,14 +2,15 @@
 //!
 //! `1.{revision}.{granted}.{decided_at_s}.{key}.{record}`: a version, the revision that was shown, the granted
 //! categories as one hexadecimal digit, the time in seconds, the subject key (32 lower-case hexadecimal
-//! digits) and the id of the last consent record (a UUID in its usual text form). 95 bytes at most. All
-//! numbers are decimal without sign or leading zeros. Anything else does not parse, and what does not parse
-//! is no consent.
+//! digits) and the id of the last consent record (a UUID in its usual text form). Where the visitor has chosen
+//! per service, `.{exceptions}` follows: see [`services`](crate::services). 95 bytes at most without exceptions, 276
+//! with them. All numbers are decimal without sign or leading zeros. Anything else does not parse, and what does
+//! not parse is no consent.
 
-use crate::Categories;
+use crate::{Categories, services::EXCEPTIONS_LEN_MAX};
 
 /// The longest value that [`write`](Stored::write) produces, in bytes.
-pub const LEN_MAX: usize = 2 + 11 + 2 + 11 + 33 + 36;
+pub const LEN_MAX: usize = 2 + 11 + 2 + 11 + 33 + 36 + 1 + EXCEPTIONS_LEN_MAX;
 /// Length of a subject key in its text form.
 pub const KEY_LEN: usize = 32;
 /// Length of a record id in its text form.
@@ -17,7 +18,7 @@ pub const RECORD_LEN: usize = 36;
 
 /// A choice as the browser keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stored {
+pub struct Stored<'a> {
     /// The revision that the visitor was shown.
     pub revision: u32,
     /// What the visitor granted; `necessary` is always in it.
@@ -28,11 +29,14 @@ pub struct Stored {
     pub key: [u8; KEY_LEN],
     /// The id of the record of this choice.
     pub record: [u8; RECORD_LEN],
+    /// The services whose answer differs from their category's, not read yet: see
+    /// [`are_exceptions`](crate::services::are_exceptions).
+    pub exceptions: Option<&'a [u8]>,
 }
 
-impl Stored {
+impl<'a> Stored<'a> {
     /// Reads a cookie's value. `None` when it is not exactly of this format and version.
-    pub fn parse(value: &[u8]) -> Option<Self> {
+    pub fn parse(value: &'a [u8]) -> Option<Self> {
         let mut parts = value.split(|byte| *byte == b'.');
         if parts.next()? != b"1" {
             return None;
@@ -52,6 +56,7 @@ impl Stored {
         let decided_at_s = number(parts.next()?)?;
         let key: [u8; KEY_LEN] = parts.next()?.try_into().ok()?;
         let record: [u8; RECORD_LEN] = parts.next()?.try_into().ok()?;
+        let exceptions = parts.next();
         if parts.next().is_some() || !is_key(&key) || !is_uuid(&record) {
             return None;
         }
@@ -61,6 +66,7 @@ impl Stored {
             decided_at_s,
             key,
             record,
+            exceptions,
         })
     }
 
@@ -84,6 +90,10 @@ impl Stored {
         put(&self.key);
         put(b".");
         put(&self.record);
+        if let Some(exceptions) = self.exceptions {
+            put(b".");
+            put(exceptions);
+        }
         at
     }
 }
@@ -166,8 +176,8 @@ mod tests {
             golden.replace(".9.", ".g."),
             golden.replace("0011", "001G"),
             golden.replace("-1234", "x1234"),
-            format!("{golden}."),
             format!("{golden}0"),
+            format!("{golden}.AAA."),
             golden.replace("1795291200", "99999999999"),
             String::new(),
         ] {
@@ -179,6 +189,7 @@ mod tests {
         #[test]
         fn what_is_written_reads_back(
             revision: u32, bits in 0_u8..16, decided_at_s: u32,
+            exceptions in proptest::option::of("([A-Za-z0-9_-]{3}){1,60}"),
             key in "[0-9a-f]{32}", record in "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
         ) {
             let stored = Stored {
@@ -187,6 +198,7 @@ mod tests {
                 decided_at_s,
                 key: key.as_bytes().try_into().expect("32 digits"),
                 record: record.as_bytes().try_into().expect("36 characters"),
+                exceptions: exceptions.as_deref().map(str::as_bytes),
             };
             let mut out = [0; LEN_MAX];
             let len = stored.write(&mut out);
@@ -196,7 +208,9 @@ mod tests {
 
         #[test]
         fn any_bytes_are_read_without_panic(value: Vec<u8>) {
-            if let Some(stored) = Stored::parse(&value) {
+            if let Some(stored) = Stored::parse(&value)
+                && stored.exceptions.is_none_or(|codes| codes.len() <= EXCEPTIONS_LEN_MAX)
+            {
                 let mut out = [0; LEN_MAX];
                 let len = stored.write(&mut out);
                 prop_assert_eq!(&out[..len], &value[..]);

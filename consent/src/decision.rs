@@ -1,6 +1,6 @@
 //! From a rule, the signals seen and the stored choice to what is granted now.
 
-use crate::{Categories, Category, cookie::Stored};
+use crate::{Categories, Category, cookie::Stored, services::are_exceptions};
 
 /// What a rule asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub struct Terms {
     pub expiry_s: u32,
     /// Choices made on an earlier revision no longer count: categories or services have widened since.
     pub valid_from_revision: u32,
+    /// Whether the site offers a choice per service.
+    pub by_service: bool,
 }
 
 /// What holds on this page now.
@@ -100,8 +102,15 @@ impl Decision {
 ///
 /// `seen` holds the signals that the browser sends. A stored choice counts if it is not older than the terms allow,
 /// not from the future by more than a day, and was made on a revision that still counts.
-pub fn decide(terms: &Terms, seen: Objections, stored: Option<&Stored>, now_s: u32) -> Decision {
+/// One with exceptions counts where they can be honoured; elsewhere nobody knows what of a category it refused.
+pub fn decide(terms: &Terms, seen: Objections, stored: Option<&Stored<'_>>, now_s: u32) -> Decision {
+    let is_readable = |stored: &Stored<'_>| {
+        stored
+            .exceptions
+            .is_none_or(|codes| terms.by_service && are_exceptions(codes))
+    };
     if let Some(stored) = stored
+        && is_readable(stored)
         && stored.revision >= terms.valid_from_revision
         && stored.decided_at_s <= now_s.saturating_add(86_400)
         && now_s.saturating_sub(stored.decided_at_s) < terms.expiry_s
@@ -121,7 +130,12 @@ pub fn decide(terms: &Terms, seen: Objections, stored: Option<&Stored>, now_s: u
     }
     // Asking again is no leave to run what was refused before.
     if let Some(stored) = stored {
-        granted = granted & (stored.granted | Categories::NECESSARY);
+        let kept = if is_readable(stored) {
+            stored.granted
+        } else {
+            Categories::NONE
+        };
+        granted = granted & (kept | Categories::NECESSARY);
     }
     Decision {
         granted,
@@ -146,16 +160,18 @@ mod tests {
             honours: Objections::GPC,
             expiry_s: 15_552_000,
             valid_from_revision: 2,
+            by_service: false,
         }
     }
 
-    fn stored(revision: u32, decided_at_s: u32) -> Stored {
+    fn stored(revision: u32, decided_at_s: u32) -> Stored<'static> {
         Stored {
             revision,
             granted: Categories::ALL,
             decided_at_s,
             key: [b'0'; KEY_LEN],
             record: [b'0'; RECORD_LEN],
+            exceptions: None,
         }
     }
 
@@ -219,6 +235,26 @@ mod tests {
             assert!(!widened.chosen);
             let expired = decide(&terms(model), NONE, Some(&refused), NOW_S + 99_000_000);
             assert_eq!(expired.granted, Categories::NECESSARY);
+        }
+    }
+
+    #[test]
+    fn a_choice_with_exceptions_counts_only_where_they_can_be_honoured() {
+        for (by_service, exceptions, granted) in [
+            (true, &b"abc"[..], Categories::ALL),
+            (false, b"abc", Categories::NECESSARY),
+            (true, b"ab", Categories::NECESSARY),
+            (true, b"", Categories::NECESSARY),
+        ] {
+            let terms = Terms {
+                by_service,
+                ..terms(Model::OptOut)
+            };
+            let mut stored = stored(2, NOW_S - 10);
+            stored.exceptions = Some(exceptions);
+            let decision = decide(&terms, NONE, Some(&stored), NOW_S);
+            assert_eq!(decision.granted, granted, "{by_service} {exceptions:?}");
+            assert_eq!(decision.chosen, granted == Categories::ALL);
         }
     }
 

@@ -13,6 +13,7 @@ pub mod category;
 pub mod cookie;
 pub mod decision;
 pub mod erase;
+pub mod services;
 pub mod signals;
 pub mod tag;
 
@@ -28,3 +29,4 @@ pub mod record;
 pub mod site;
 
 pub use category::{Categories, Category};
+pub use services::Granted;

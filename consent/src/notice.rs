@@ -1,5 +1,7 @@
 //! The notice: exactly what a visitor was shown. Immutable, addressed by the SHA-256 of its canonical JSON.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -126,6 +128,10 @@ texts! {
     services_heading,
     /// Said where a category has no service.
     no_services,
+    /// Said of a category some of whose services are allowed; `{on}` and `{all}` stand for their numbers.
+    services_on,
+    /// Said in the center where the visitor can choose among the services one by one.
+    services_choice,
     /// Column: an item's name.
     item_name,
     /// Column: who is behind a service.
@@ -281,6 +287,8 @@ pub struct Notice {
     pub honours_gpc: bool,
     /// Whether it honours Do Not Track, likewise.
     pub honours_dnt: bool,
+    /// Whether the visitor could choose among the services one by one.
+    pub service_choice: bool,
     /// The banner's markup, as rendered.
     pub banner_html: String,
     /// The banner's styles.
@@ -341,6 +349,20 @@ pub struct NoticeItem {
 }
 
 impl Notice {
+    /// The services that the visitor could choose among one by one, by id.
+    pub fn offered(&self) -> BTreeMap<String, Category> {
+        let categories = self.categories.iter();
+        categories
+            .filter(|category| self.service_choice && category.id != Category::Necessary)
+            .flat_map(|category| {
+                category
+                    .services
+                    .iter()
+                    .map(|service| (service.id.clone(), category.id))
+            })
+            .collect()
+    }
+
     /// The SHA-256 of the canonical JSON (RFC 8785).
     ///
     /// # Panics

@@ -1,5 +1,7 @@
 //! The consent record: what the browser submits, what the server stores and signs.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -80,6 +82,34 @@ impl From<Choice> for Categories {
     }
 }
 
+/// The exceptions of a choice: the services, by id, whose answer differs from their category's. Empty where the site
+/// offers no choice per service.
+pub type Services = BTreeMap<String, bool>;
+
+/// Checks exceptions against the optional services that a notice offered.
+///
+/// # Errors
+/// A service that was not offered, or whose answer is its category's.
+pub fn check_services(
+    services: &Services,
+    choice: Choice,
+    offered: &BTreeMap<String, Category>,
+) -> Result<(), Invalid> {
+    let granted = Categories::from(choice);
+    for (id, answer) in services {
+        let problem = match offered.get(id) {
+            None => "names a service that the notice does not offer",
+            Some(category) if granted.has(*category) == *answer => "must differ from the category's answer",
+            Some(_) => continue,
+        };
+        return Err(Invalid {
+            field: "services",
+            problem,
+        });
+    }
+    Ok(())
+}
+
 /// The public id of a visitor at one site: the first 16 bytes of the SHA-256 of the subject key.
 ///
 /// The key is random and stays with the visitor; whoever holds it is the subject, and the server needs no
@@ -141,6 +171,9 @@ pub struct Submission {
     pub method: Method,
     /// The choice.
     pub choice: Choice,
+    /// Its exceptions.
+    #[serde(default, skip_serializing_if = "Services::is_empty")]
+    pub services: Services,
     /// Whether the banner asked for it; `false` for a change that the visitor began.
     pub asked: bool,
     /// Whether Global Privacy Control was on.
@@ -213,6 +246,9 @@ pub struct ConsentRecord {
     pub method: Method,
     /// The choice.
     pub choice: Choice,
+    /// Its exceptions.
+    #[serde(default, skip_serializing_if = "Services::is_empty")]
+    pub services: Services,
     /// Whether the banner asked for it.
     pub asked: bool,
     /// Whether Global Privacy Control was on.
@@ -246,6 +282,8 @@ struct Canonical<'a> {
     received_at_ms: i64,
     revision: u32,
     rule: &'a str,
+    #[serde(skip_serializing_if = "Services::is_empty")]
+    services: &'a Services,
     site: &'a str,
     subject: Subject,
     version: u8,
@@ -290,6 +328,7 @@ impl ConsentRecord {
             received_at_ms: self.received_at_ms,
             revision: self.revision,
             rule: &self.rule,
+            services: &self.services,
             site: &self.site,
             subject: self.subject,
             version: self.version,
@@ -309,6 +348,7 @@ mod tests {
             bits in 0_u8..16, asked: bool, gpc: bool, dnt: bool, version: u8, revision: u32, id: u128,
             previous in proptest::option::of(any::<u128>()), rule: String, language: String, site: String,
             times in prop::array::uniform3(-(1_i64 << 53)..1_i64 << 53), subject: [u8; 16], notice: [u8; 32],
+            services in prop::collection::btree_map("[a-z0-9-]{1,9}", any::<bool>(), 0..4),
         ) {
             let record = ConsentRecord {
                 version,
@@ -321,6 +361,7 @@ mod tests {
                 language,
                 method: Method::Center,
                 choice: Categories::granted(bits).into(),
+                services,
                 asked,
                 gpc,
                 dnt,
@@ -383,6 +424,25 @@ mod tests {
         ] {
             assert!(serde_json::from_str::<Submission>(&broken).is_err());
         }
+    }
+
+    #[test]
+    fn exceptions_are_of_offered_services_and_differ_from_their_category() {
+        let offered = BTreeMap::from([
+            ("maps".to_owned(), Category::Functional),
+            ("pixel".to_owned(), Category::Targeting),
+        ]);
+        let choice = Categories::granted(Category::Functional.set().bits()).into();
+        let check = |id: &str, answer| {
+            check_services(&Services::from([(id.to_owned(), answer)]), choice, &offered)
+                .map_err(|invalid| invalid.field)
+        };
+        assert_eq!(check("maps", false), Ok(()));
+        assert_eq!(check("pixel", true), Ok(()));
+        assert_eq!(check("maps", true), Err("services"));
+        assert_eq!(check("pixel", false), Err("services"));
+        assert_eq!(check("session", false), Err("services"));
+        assert_eq!(check_services(&Services::new(), choice, &offered), Ok(()));
     }
 
     #[test]

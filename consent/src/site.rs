@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     Categories, Category,
     decision::{Model, Objections},
     marks::{Manager, Marks},
+    services,
     signals::settings::{Signals, WAIT_MS_MAX, is_region},
 };
 
@@ -60,6 +63,9 @@ pub struct SiteConfig {
     /// Whether a page on which scripts of a category have run is loaded anew when the category is taken back.
     #[serde(default)]
     pub reload_on_withdrawal: bool,
+    /// Whether the visitor can choose among the services of a category one by one.
+    #[serde(default)]
+    pub service_choice: bool,
 }
 
 /// Automatic blocking: tags, frames, pictures and calls of third parties wait for their category without a mark.
@@ -153,6 +159,15 @@ pub struct Service {
     /// What it stores in the browser.
     #[serde(default)]
     pub items: Vec<Item>,
+}
+
+impl Service {
+    /// By what the visitor's cookie knows it: the first 18 bits of the SHA-256 of its id, in base64url.
+    pub fn code(&self) -> String {
+        let mut code = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&self.id));
+        code.truncate(services::CODE_LEN);
+        code
+    }
 }
 
 /// Something stored in the browser.
@@ -290,19 +305,41 @@ impl SiteConfig {
         })
     }
 
+    /// The services that a visitor can choose among one by one, each with its code, in the order of their slots.
+    /// Empty where the site does not offer it.
+    pub fn slots(&self) -> BTreeMap<String, &Service> {
+        self.services
+            .iter()
+            .filter(|service| self.service_choice && service.category != Category::Necessary)
+            .map(|service| (service.code(), service))
+            .collect()
+    }
+
+    /// For each service the character that stands for it in the lists that the gate reads: its slot's, or
+    /// the digit of its category.
+    fn marks_in_lists(&self) -> impl Iterator<Item = (&Service, char)> {
+        let slots: BTreeMap<String, char> = self.slots().into_keys().zip(services::MARKS).collect();
+        self.services.iter().map(move |service| {
+            let slot = match service.category {
+                Category::Necessary => None,
+                _ => slots.get(&service.code()).copied(),
+            };
+            (service, slot.unwrap_or(char::from(b'0' + service.category as u8)))
+        })
+    }
+
     /// The declared optional items of the given kinds that a page can erase, as the list that
     /// [`erase`](crate::erase) reads.
     pub fn erase_list(&self, kinds: &[ItemKind]) -> String {
         let entries: BTreeSet<String> = self
-            .services
-            .iter()
-            .filter(|service| service.category != Category::Necessary)
-            .flat_map(|service| {
+            .marks_in_lists()
+            .filter(|(service, _)| service.category != Category::Necessary)
+            .flat_map(|(service, mark)| {
                 service
                     .items
                     .iter()
                     .filter(|item| kinds.contains(&item.kind) && self.foreign_host(item).is_none())
-                    .map(|item| format!("{}{}", service.category as u8, item.name))
+                    .map(move |item| format!("{mark}{}", item.name))
             })
             .collect();
         entries.into_iter().collect::<Vec<_>>().join(" ")
@@ -313,15 +350,14 @@ impl SiteConfig {
     /// the necessary ones, too, which the shipped list would hold otherwise.
     pub fn host_list(&self) -> String {
         let entries: BTreeSet<String> = self
-            .services
-            .iter()
-            .filter(|service| {
+            .marks_in_lists()
+            .filter(|(service, _)| {
                 service.category != Category::Necessary || self.blocking.mode != BlockingMode::Off
             })
-            .flat_map(|service| {
-                service.hosts.iter().map(|host| {
+            .flat_map(|(service, mark)| {
+                service.hosts.iter().map(move |host| {
                     let path = if host.contains('/') { "" } else { "/*" };
-                    format!("{}{host}{path}", service.category as u8)
+                    format!("{mark}{host}{path}")
                 })
             })
             .collect();
@@ -400,6 +436,7 @@ impl SiteConfig {
             }
             faults.service(&format!("services[{at}]"), service);
         }
+        faults.service_choice(self);
         faults.bounded("blocking.allow", self.blocking.allow.len(), 0, LIST_MAX);
         for (at, host) in self.blocking.allow.iter().enumerate() {
             if !is_host(host.strip_prefix("*.").unwrap_or(host))
@@ -528,6 +565,29 @@ impl Faults {
                     "must be a host name in lower case such as vendor.example",
                 );
             }
+        }
+    }
+
+    fn service_choice(&mut self, config: &SiteConfig) {
+        let mut codes = BTreeSet::new();
+        let mut optional = 0;
+        for (at, service) in config.services.iter().enumerate() {
+            if service.category == Category::Necessary || !config.service_choice {
+                continue;
+            }
+            optional += 1;
+            if !codes.insert(service.code()) {
+                self.add(
+                    &format!("services[{at}].id"),
+                    "cannot be told from another service's in the visitor's cookie: choose another id",
+                );
+            }
+        }
+        if optional > services::SERVICES_MAX {
+            self.add(
+                "service_choice",
+                "is for at most 60 services outside necessary: nobody could choose among more",
+            );
         }
     }
 
@@ -797,6 +857,58 @@ mod tests {
         assert_eq!(config().erase_list(&[ItemKind::Cookie]), "1_ga* 3_fbp");
         assert_eq!(config().erase_list(&[ItemKind::LocalStorage]), "3_fb*");
         assert_eq!(config().erase_list(&[ItemKind::IndexedDb]), "");
+    }
+
+    #[test]
+    fn where_services_are_chosen_one_by_one_the_lists_hold_their_slots() {
+        let mut config = config();
+        config.service_choice = true;
+        config.services[2].hosts = vec!["ads.example".to_owned()];
+        let slots: Vec<_> = config.slots().into_iter().collect();
+        let ids: Vec<_> = slots
+            .iter()
+            .map(|(code, service)| (code.as_str(), service.id.as_str()))
+            .collect();
+        assert_eq!(ids, [("P41", "pixel"), ("Zfm", "analytics")]);
+        assert_eq!(config.erase_list(&[ItemKind::Cookie]), "4_fbp 5_ga*");
+        assert_eq!(config.host_list(), "4ads.example/*");
+    }
+
+    #[test]
+    fn more_services_than_anybody_could_choose_among_are_refused() {
+        let mut config = config();
+        config.services.truncate(1);
+        for at in 0..services::SERVICES_MAX {
+            let mut service = config.services[0].clone();
+            service.id = format!("service-{at}");
+            config.services.push(service);
+        }
+        assert_eq!(config.check(), Ok(()));
+        config.service_choice = true;
+        let fields = |config: &SiteConfig| -> Vec<_> {
+            config.faults().into_iter().map(|fault| fault.field).collect()
+        };
+        assert_eq!(fields(&config), ["service_choice"]);
+        config.services.pop();
+        assert_eq!(config.check(), Ok(()));
+    }
+
+    #[test]
+    fn services_that_the_cookie_could_not_tell_apart_are_refused() {
+        let mut config = config();
+        let mut ids = BTreeMap::new();
+        let (one, other) = (0..)
+            .find_map(|at| {
+                config.services[0].id = format!("s{at}");
+                let before = ids.insert(config.services[0].code(), at)?;
+                Some((format!("s{before}"), format!("s{at}")))
+            })
+            .expect("among a thousand ids some share a code");
+        config.services[0].id = one;
+        config.services[2].id = other;
+        assert_eq!(config.check(), Ok(()));
+        config.service_choice = true;
+        assert_eq!(config.check().expect_err("one code").field, "services[2].id");
     }
 
     #[test]

@@ -9,8 +9,9 @@ const NOW_S = 1_795_000_000;
 const KEY = '0123456789abcdef0123456789abcdef';
 const RECORD = '019a0000-0000-7000-8000-000000000001';
 
-async function gates() {
-  const { instance } = await WebAssembly.instantiate(await readFile(new URL('gate.wasm', assets)), {});
+/** The translation, and the gate of the sites with a choice per service, from which it is made, or the other one. */
+async function gates(name = 'gate-services') {
+  const { instance } = await WebAssembly.instantiate(await readFile(new URL(`${name}.wasm`, assets)), {});
   return [instance.exports, await import(new URL('gate.js', assets))];
 }
 
@@ -39,18 +40,35 @@ function alike([wasm, script], call) {
   return answer;
 }
 
-test('a written cookie is read back as the choice that it holds, by both gates', async () => {
-  const both = await gates();
+for (const name of ['gate', 'gate-services']) test(`a written cookie is read back as the choice that it holds, ${name}`, async () => {
+  const both = await gates(name);
   for (let bits = 0; bits < 16; bits += 1) {
     const value = alike(both, (gate) => {
       gate.choose(bits);
       put(gate, KEY + RECORD);
-      return buffer(gate, gate.cookie(7, NOW_S));
+      return buffer(gate, gate.cookie(7, NOW_S, 0));
     });
     const answer = alike(both, (gate) => gate.start(put(gate, value), 0, 0, 0, 7, 86_400, NOW_S + 60));
     assert.equal(answer & 15, bits | 1);
     assert.ok(answer & 32, 'a stored choice decided');
+    // Without a list of services nobody knows what of the categories was refused.
+    const excepted = alike(both, (gate) => gate.start(put(gate, `${value}.abc`), 1, 15, 0, 7, 86_400, NOW_S + 60) & 63);
+    assert.equal(excepted, 1 | 16);
   }
+});
+
+test('exceptions are written behind the record and count by service', async () => {
+  const both = await gates();
+  const value = alike(both, (gate) => {
+    gate.choose(3);
+    return buffer(gate, gate.cookie(7, NOW_S, put(gate, `${KEY}${RECORD}abcxyz`) - 68));
+  });
+  assert.ok(value.endsWith(`${RECORD}.abcxyz`));
+  const answer = alike(both, (gate) => gate.start(put(gate, `${value} 1abc1def3ghi3xyz`), 0, 0, 0, 7, 86_400, NOW_S + 60));
+  assert.equal(answer, 3 | 32 | 64);
+  const granted = ['4', '5', '6', '7'].map((mark) => alike(both, (gate) => gate.allowed(put(gate, `${mark}*`), 0)));
+  assert.deepEqual(granted, [0, 1, 0, 1]);
+  alike(both, (gate) => gate.start(put(gate, ' '), 0, 0, 0, 7, 86_400, NOW_S));
 });
 
 test('without a cookie, opt-in grants the necessary category only and asks', async () => {
@@ -63,10 +81,10 @@ test('both gates answer alike on cookies, categories and lists that nobody expec
   const next = random(20_261_121);
   const pick = (values) => values[Math.floor(next() * values.length)];
   const number = (below) => Math.floor(next() * below);
-  const words = ['necessary', 'performance', 'functional', 'targeting', ' ', ',', '1_ga*', '3_fbp\n', 'é', '\0', '.', KEY];
+  const words = ['necessary', 'performance', 'functional', 'targeting', ' ', ',', '1_ga*', '3_fbp\n', '4_hj*', ' 1abc3xyz', '.abc', 'xyz', 'é', '\0', '.', KEY];
   const text = () => Array.from({ length: number(8) }, () => pick(words)).join('');
   alike(both, (gate) => gate.choose(6) && put(gate, KEY + RECORD));
-  const cookie = alike(both, (gate) => buffer(gate, gate.cookie(3, NOW_S)));
+  const cookie = alike(both, (gate) => buffer(gate, gate.cookie(3, NOW_S, 0)));
 
   for (let round = 0; round < 5_000; round += 1) {
     const at = number(cookie.length);

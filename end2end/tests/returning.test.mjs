@@ -90,3 +90,16 @@ test('an expired, foreign or broken cookie is no consent', async () => {
     await visitor.close();
   }
 });
+
+test('the control stands on a page in which nothing changes once it is parsed', async () => {
+  shop.page('/still', { head: '', body: '' });
+  const visitor = await shop.visitor();
+  const page = await visitor.open('/still');
+  await control(page, 'accept').click();
+  for (const time of ['first', 'again']) {
+    await page.reload();
+    await settle(page);
+    assert.equal(await page.locator('#assent [data-assent="settings"]').count(), 1, time);
+  }
+  await visitor.close();
+});

@@ -57,7 +57,8 @@ pub(crate) fn forms(origin: &str, site: &SiteConfig) -> String {
 }
 
 /// The second wall: a Content Security Policy for each state of consent, as nginx writes it. The state is read from
-/// the consent cookie, whose third part holds the granted categories as one hexadecimal digit.
+/// the consent cookie, whose third part holds the granted categories as one hexadecimal digit. For a choice that has
+/// exceptions among the services it lets in all of them: the policy is by category, and must not undo what was allowed.
 pub(crate) fn policies(origin: &str, site: &SiteConfig) -> String {
     let id = &site.id;
     let variable = id.replace('-', "_");
@@ -66,10 +67,15 @@ pub(crate) fn policies(origin: &str, site: &SiteConfig) -> String {
     });
     let mut text = format!(
         "# Which hosts a page of {} may load from, by the visitor's consent. In http {{ }}:\n\
-         map $http_cookie $assent_{variable} {{\n  default {:x};\n  \"~(?:^|; )assent-{id}=\\d+\\.\\d+\\.(?<granted>[0-9a-f])\\.\" $granted;\n}}\n\
+         map $http_cookie $assent_{variable} {{\n  default {:x};\n{}  \"~(?:^|; )assent-{id}=\\d+\\.\\d+\\.(?<granted>[0-9a-f])\\.\" $granted;\n}}\n\
          map $assent_{variable} $assent_{variable}_hosts {{\n",
         site.name.replace(['\n', '\r'], " "),
         Categories::granted(without.bits()).bits(),
+        if site.service_choice {
+            format!("  \"~(?:^|; )assent-{id}=[\\d.]+\\.[0-9a-f]\\.\\d+\\.\\w+\\.[\\w-]+\\.\" f;\n")
+        } else {
+            String::new()
+        },
     );
     for bits in (1..16).step_by(2) {
         let _ = writeln!(
@@ -186,5 +192,12 @@ mod tests {
         let text = policies("https://consent.example", &site);
         assert!(text.contains("  3 \"*.count.example own.example\";"), "{text}");
         assert!(text.contains("default 1;"), "{text}");
+        assert_eq!(text.matches(" f;").count(), 0);
+        site.service_choice = true;
+        let text = policies("https://consent.example", &site);
+        assert!(
+            text.contains(r#""~(?:^|; )assent-demo=[\d.]+\.[0-9a-f]\.\d+\.\w+\.[\w-]+\." f;"#),
+            "{text}"
+        );
     }
 }

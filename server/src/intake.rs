@@ -3,7 +3,7 @@
 
 use assent_consent::{
     Categories, Category,
-    record::{ConsentRecord, Invalid, Submission},
+    record::{ConsentRecord, Invalid, Submission, check_services},
 };
 use assent_store::{Appended, Count, Measure, NewRecord, StoreError};
 use uuid::Uuid;
@@ -58,6 +58,7 @@ pub(crate) async fn accept(
         .shown(app.store.as_ref(), submission.revision, submission.notice)
         .await?
         .ok_or_else(unknown_notice)?;
+    check_services(&submission.services, submission.choice, &shown.offered)?;
     let record = ConsentRecord {
         version: 1,
         id: submission.id,
@@ -69,6 +70,7 @@ pub(crate) async fn accept(
         language: shown.language.clone(),
         method: submission.method,
         choice: submission.choice,
+        services: submission.services.clone(),
         asked: submission.asked,
         gpc: submission.gpc,
         dnt: submission.dnt,
@@ -140,6 +142,8 @@ fn measures(submission: &Submission) -> impl Iterator<Item = Measure> {
     let asked = submission.asked;
     let outcome = if !asked {
         Measure::Changed
+    } else if !submission.services.is_empty() {
+        Measure::Mixed
     } else if granted == Categories::ALL {
         Measure::AcceptedAll
     } else if granted == Categories::NECESSARY {

@@ -361,6 +361,7 @@ async fn a_record_comes_back_as_it_was_appended(store: &dyn Store) {
         record.asked = number == 3;
         record.gpc = number == 2;
         record.dnt = number == 1;
+        record.services = (1..number).map(|at| (format!("service-{at}"), at == 1)).collect();
         record.previous = (number > 0).then(|| sample::id(number - 1));
         assert_eq!(append(store, &[&record]).await, [Appended::New]);
         let found = store

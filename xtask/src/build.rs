@@ -6,13 +6,14 @@ use crate::{Result, node, paths, process, step, wasm};
 
 /// Entry points of app/host, the assets that they become, and their form: the host stands in a function of the
 /// loader, parts of a site before it, the stub in a page; what comes late is a module.
-const SCRIPTS: [(&str, &str, &str); 8] = [
+const SCRIPTS: [(&str, &str, &str); 9] = [
     ("main", "host", "esm"),
     ("stub", "stub", "iife"),
     ("center", "center", "esm"),
     ("late", "late", "esm"),
     ("parts/marks", "marks", "iife"),
     ("parts/reload", "reload", "iife"),
+    ("parts/services", "services", "iife"),
     ("parts/signals", "signals", "iife"),
     ("parts/wall", "wall", "iife"),
 ];

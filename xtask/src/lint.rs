@@ -38,7 +38,10 @@ pub(crate) fn run() -> Result {
                 .env("CARGO_TARGET_DIR", paths::target().join("fuzz")),
         )
     })?;
-    for (name, mut command) in ["clippy gate", "clippy dialog"].into_iter().zip(wasm::clippy()) {
+    for (name, mut command) in ["clippy gate", "clippy services", "clippy dialog"]
+        .into_iter()
+        .zip(wasm::clippy())
+    {
         step::always(name, || process::quiet(&mut command))?;
     }
     step::always("typescript", || {

@@ -54,7 +54,7 @@ pub(crate) fn check(binary: &Path) -> Result {
             dialog.brotli += sizes.brotli;
         }
         let budget = match name.as_str() {
-            "gate.wasm" => Some((sizes.raw, GATE_RAW_BUDGET, "raw")),
+            "gate.wasm" | "gate-services.wasm" => Some((sizes.raw, GATE_RAW_BUDGET, "raw")),
             "stub.js" => Some((sizes.brotli, STUB_BUDGET, "brotli")),
             _ => None,
         };

@@ -47,7 +47,7 @@ pub(crate) fn install_target() -> Result {
     })
 }
 
-/// Builds `gate.wasm` and, from it, `gate.js`.
+/// Builds `gate.wasm`, `gate-services.wasm` for sites with a choice per service, and, from the latter, `gate.js`.
 ///
 /// # Errors
 /// Those of the tools.
@@ -63,24 +63,33 @@ pub(crate) fn gate() -> Result {
             "package-lock.json",
             "xtask/src/wasm.rs",
         ],
-        &[assets.join("gate.wasm"), assets.join("gate.js")],
+        &["gate.wasm", "gate-services.wasm", "gate.js"].map(|name| assets.join(name)),
         || {
-            let optimised = paths::scratch().join("gate.wasm");
-            let translated = paths::scratch().join("gate.js");
             fs::create_dir_all(paths::scratch())?;
-            // The gate keeps 16 KiB of buffer and next to nothing on the stack: all in one page of memory.
-            process::quiet(cargo_rustc("assent-gate").args(["--", "-Clink-arg=-zstack-size=16384"]))?;
-            process::quiet(
-                node::tool("wasm-opt")
-                    .args(SMALLEST)
-                    .args(GATE_FEATURES)
-                    // The linker's own; the host calls none of them.
-                    .arg("--remove-exports=__*")
-                    .arg(linked("assent_gate"))
-                    .arg("-o")
-                    .arg(&optimised),
-            )?;
-            // From the very module that the loader carries, so that both gates are one program.
+            let mut optimised = PathBuf::new();
+            for (name, features) in [("gate", ""), ("gate-services", "services")] {
+                optimised = paths::scratch().join(format!("{name}.wasm"));
+                // The gate keeps 16 KiB of buffer and next to nothing on the stack: all in one page of memory.
+                process::quiet(cargo_rustc("assent-gate").args([
+                    "--features",
+                    features,
+                    "--",
+                    "-Clink-arg=-zstack-size=16384",
+                ]))?;
+                process::quiet(
+                    node::tool("wasm-opt")
+                        .args(SMALLEST)
+                        .args(GATE_FEATURES)
+                        // The linker's own; the host calls none of them.
+                        .arg("--remove-exports=__*")
+                        .arg(linked("assent_gate"))
+                        .arg("-o")
+                        .arg(&optimised),
+                )?;
+                step::write_if_changed(&assets.join(format!("{name}.wasm")), &fs::read(&optimised)?)?;
+            }
+            let translated = paths::scratch().join("gate.js");
+            // From the module with services: without a list of them it does what the other does.
             process::quiet(
                 node::tool("wasm2js")
                     .arg("-Oz")
@@ -94,7 +103,6 @@ pub(crate) fn gate() -> Result {
                     .args(["--minify", "--format=esm", "--target=es2020"])
                     .arg(&translated),
             )?;
-            step::write_if_changed(&assets.join("gate.wasm"), &fs::read(optimised)?)?;
             step::write_if_changed(&assets.join("gate.js"), script.as_bytes())
         },
     )
@@ -167,18 +175,13 @@ pub(crate) fn dialog() -> Result {
 }
 
 /// Clippy over what only compiles for the browser.
-pub(crate) fn clippy() -> [Command; 2] {
-    let mut gate = process::cargo();
-    gate.args([
-        "clippy",
-        "-p",
-        "assent-gate",
-        "--target",
-        TARGET,
-        "--",
-        "-D",
-        "warnings",
-    ]);
+pub(crate) fn clippy() -> [Command; 3] {
+    let gate = |features: &str| {
+        let mut gate = process::cargo();
+        gate.args(["clippy", "-p", "assent-gate", "--features", features]);
+        gate.args(["--target", TARGET, "--", "-D", "warnings"]);
+        gate
+    };
     let mut dialog = process::cargo();
     dialog.args([
         "clippy",
@@ -189,7 +192,7 @@ pub(crate) fn clippy() -> [Command; 2] {
         "dialog",
     ]);
     dialog.args(["--target", TARGET, "--", "-D", "warnings"]);
-    [gate, dialog]
+    [gate(""), gate("services"), dialog]
 }
 
 fn cargo_rustc(package: &str) -> Command {

@@ -1,4 +1,4 @@
-use assent_consent::{notice::Texts, record::Method};
+use assent_consent::record::Method;
 use leptos::prelude::*;
 
 use crate::{
@@ -13,7 +13,7 @@ pub(crate) fn section(page: &CenterPage<'_>) -> AnyView {
     let content = if page.history.is_empty() {
         view! { <p class="none">{texts.center_history_empty.clone()}</p> }.into_any()
     } else {
-        let rows = page.history.iter().map(|entry| row(entry, texts)).collect_view();
+        let rows = page.history.iter().map(|entry| row(entry, page)).collect_view();
         let columns = [
             &texts.center_when,
             &texts.center_how,
@@ -40,7 +40,8 @@ pub(crate) fn section(page: &CenterPage<'_>) -> AnyView {
     .into_any()
 }
 
-fn row(row: &HistoryRow, texts: &Texts) -> AnyView {
+fn row(row: &HistoryRow, page: &CenterPage<'_>) -> AnyView {
+    let texts = page.texts;
     let method = match row.method {
         Method::Banner => &texts.method_banner,
         Method::Dialog => &texts.method_dialog,
@@ -54,7 +55,7 @@ fn row(row: &HistoryRow, texts: &Texts) -> AnyView {
                 <time datetime=time.machine dir="auto">{time.text.clone()}</time>
             </td>
             <td role="cell" data-label=texts.center_how.clone()>{method.clone()}</td>
-            <td role="cell" data-label=texts.center_choice.clone()>{outcome(row.granted, texts)}</td>
+            <td role="cell" data-label=texts.center_choice.clone()>{outcome(row.granted, &row.services, page)}</td>
             <td role="cell" data-label=texts.center_record.clone()>
                 <div>
                     <code>{row.record.to_string()}</code>

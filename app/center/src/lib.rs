@@ -14,5 +14,6 @@ mod history;
 mod icon;
 mod page;
 
+pub use choices::{SHOWN, field};
 pub use document::{MessagePage, message};
 pub use page::{CenterPage, Current, HistoryRow, Moment, News, page};

@@ -1,7 +1,7 @@
 use assent_consent::{
     Categories, Category,
     notice::{NoticeCategory, Texts},
-    record::Method,
+    record::{Method, Services},
 };
 use leptos::prelude::*;
 use uuid::Uuid;
@@ -34,6 +34,8 @@ pub struct CenterPage<'a> {
     pub back_url: Option<&'a str>,
     /// The four categories, as [`categories`](assent_consent::notice::categories) makes them.
     pub categories: &'a [NoticeCategory],
+    /// Whether the visitor can choose among the services one by one.
+    pub service_choice: bool,
     /// What the rule grants before a choice; sets the switches while there is none.
     pub before_choice: Categories,
     /// Whether the browser sends Global Privacy Control and the rule honours it.
@@ -57,6 +59,8 @@ pub struct CenterPage<'a> {
 pub struct Current {
     /// What is granted.
     pub granted: Categories,
+    /// The services whose answer differs from their category's.
+    pub services: Services,
     /// When the visitor decided.
     pub decided: Moment,
 }
@@ -79,6 +83,8 @@ pub struct HistoryRow {
     pub method: Method,
     /// What was granted.
     pub granted: Categories,
+    /// The services whose answer differed from their category's.
+    pub services: Services,
     /// The consent record.
     pub record: Uuid,
     /// Address of the receipt's download, same origin.
@@ -99,7 +105,8 @@ pub enum News {
 /// The center as a whole HTML document.
 ///
 /// Form fields: `performance`, `functional`, `targeting` (`on` where ticked) and `do` = `save`, `accept`,
-/// `reject` or `withdraw`, with the [`hidden`](CenterPage::hidden) ones.
+/// `reject` or `withdraw`, with the [`hidden`](CenterPage::hidden) ones. Where the visitor can choose among the
+/// services one by one, also [`SHOWN`](crate::SHOWN) and, for each of them, [`field`](crate::field).
 pub fn page(page: &CenterPage<'_>) -> String {
     let texts = page.texts;
     let head = Head {
@@ -133,6 +140,7 @@ pub fn page(page: &CenterPage<'_>) -> String {
             <div class="intro">
                 <h1>{texts.center_title.clone()}</h1>
                 <p class="lead">{texts.center_text.clone()}</p>
+                {page.service_choice.then(|| view! { <p class="lead">{texts.services_choice.clone()}</p> })}
                 {page.gpc_honoured.then(|| view! { <p class="lead">{texts.gpc_honoured.clone()}</p> })}
                 {page.dnt_honoured.then(|| view! { <p class="lead">{texts.dnt_honoured.clone()}</p> })}
                 <ul class="facts">
@@ -187,7 +195,7 @@ fn current(page: &CenterPage<'_>) -> AnyView {
             let time = current.decided.clone();
             view! {
                 <p class="since"><time datetime=time.machine dir="auto">{time.text}</time></p>
-                {outcome(current.granted, texts)}
+                {outcome(current.granted, &current.services, page)}
             }
             .into_any()
         }
@@ -202,25 +210,37 @@ fn current(page: &CenterPage<'_>) -> AnyView {
     .into_any()
 }
 
-/// The optional categories, each with a sign and the word for allowed or refused.
-pub(crate) fn outcome(granted: Categories, texts: &Texts) -> AnyView {
-    let entries = Category::OPTIONAL
-        .map(|category| {
-            let (label, _) = texts.category(category);
-            let (class, sign, word) = if granted.has(category) {
-                ("yes", Icon::Check, &texts.allowed)
-            } else {
-                ("no", Icon::Cross, &texts.refused)
-            };
-            view! {
-                <li class=class>
-                    {icon::draw(sign)}
-                    <span class="label">{label.to_owned()}</span>
-                    <span class="state">{word.clone()}</span>
-                </li>
-            }
-        })
-        .into_iter()
-        .collect_view();
+/// The optional categories and the services that differ from theirs, each with a sign and the word for allowed or
+/// refused.
+pub(crate) fn outcome(granted: Categories, services: &Services, page: &CenterPage<'_>) -> AnyView {
+    let texts = page.texts;
+    let entry = |label: String, is_allowed: bool| {
+        let (class, sign, word) = if is_allowed {
+            ("yes", Icon::Check, &texts.allowed)
+        } else {
+            ("no", Icon::Cross, &texts.refused)
+        };
+        view! {
+            <li class=class>
+                {icon::draw(sign)}
+                <span class="label">{label}</span>
+                <span class="state">{word.clone()}</span>
+            </li>
+        }
+    };
+    let categories = Category::OPTIONAL.map(|category| {
+        let (label, _) = texts.category(category);
+        entry(label.to_owned(), granted.has(category))
+    });
+    let exceptions = services.iter().map(|(id, answer)| {
+        let shown = page.categories.iter().flat_map(|category| &category.services);
+        // What is no longer in use has its id only.
+        let name = shown
+            .filter(|service| service.id == *id)
+            .map(|service| service.name.clone())
+            .next();
+        entry(name.unwrap_or_else(|| id.clone()), *answer)
+    });
+    let entries = categories.into_iter().chain(exceptions).collect_view();
     view! { <ul class="outcome">{entries}</ul> }.into_any()
 }

@@ -1,9 +1,17 @@
 /** The visitor's way to the preference center and back, for the few pages where one takes it: a module of its own. */
 
+import type { Services } from './host';
+import type { Loader } from './loader';
+import { exceptions, listed } from './services';
+
+/** A choice to keep: granted categories, revision, seconds since 1970, subject key, record id, exceptions. */
+export type Kept = [number, number, number, string, string, Services?];
+
 /** A choice as the server knows it. */
-export interface Known {
+interface Known {
   key?: string;
   granted: number;
+  services?: Services;
   record: string;
   revision: number;
   decided_at_ms: number;
@@ -29,13 +37,37 @@ export async function go(address: string, language: string, api: string, key: st
   link.click();
 }
 
-/** What was chosen in the center, by the token of the link `back`, else by the key. */
+/** What to take over of what the server knows: a later choice as it is, an earlier one only where it grants less, for
+    two clocks are in play, and what was withdrawn in either place must not come back. */
+function adopted(known: Known, stored: string, loader: Loader): Kept | undefined {
+  const [, , bits, at, key = '', record, codes = ''] = stored.split('.');
+  if (known.record == record) return undefined;
+  const decided = Math.floor(known.decided_at_ms / 1000);
+  if (!(decided <= +at)) {
+    return [known.granted, known.revision, decided, known.key ?? key, known.record, known.services];
+  }
+  const present = parseInt(bits, 16);
+  const both = present & known.granted;
+  const except: string[] = codes.match(/.../g) ?? [];
+  let less = present & ~known.granted;
+  const granted: Services = {};
+  for (const { id, code, bit } of listed(loader)) {
+    const here = !!(present & bit) != except.includes(code);
+    granted[id] = here && (known.services?.[id] ?? !!(known.granted & bit));
+    if (here && !granted[id]) less = bit;
+  }
+  return less ? [both, loader.r, +at, key, known.record, exceptions(loader, both, granted)] : undefined;
+}
+
+/** What to keep of a choice made in the center, known by the token of the link `back`, else by the key. */
 export async function news(
   server: string,
   api: string,
   key: string,
   back: RegExpExecArray | null,
-): Promise<Known | undefined> {
+  loader: Loader,
+  stored: () => string,
+): Promise<Kept | undefined> {
   if (back) history.replaceState(history.state, '', location.pathname + location.search);
   // A token counts only on the way back from the center: a link from anywhere else could make the visitor go on
   // as the subject of whoever made it.
@@ -46,5 +78,5 @@ export async function news(
   } else if (key) {
     answer = await fetch(`${api}choice`, { headers: { authorization: `Bearer ${key}` } });
   }
-  return answer?.ok ? answer.json() : undefined;
+  return answer?.ok ? adopted(await answer.json(), stored(), loader) : undefined;
 }

@@ -20,7 +20,7 @@ interface Gate {
   erased(listLen: number, nameLen: number): number;
   allowed(listLen: number, placeLen: number): number;
   google(): number;
-  cookie(revision: number, now: number): number;
+  cookie(revision: number, now: number, exceptionsLen: number): number;
 }
 
 /** Size of the gate's buffer in bytes. */
@@ -29,6 +29,8 @@ const LEN_MAX = 16384;
 /** Bits of `start`'s answer above the four categories. */
 export const ASK = 16;
 export const CHOSEN = 32;
+/** The choice has exceptions: services whose answer differs from their category's. */
+export const EXCEPTIONS = 64;
 
 /** Seconds since 1970. */
 export const now = (): number => Math.floor(Date.now() / 1000);
@@ -73,7 +75,7 @@ export function start(cookie: string): number {
   const gpc = (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl ? 1 : 0;
   const dnt = navigator.doNotTrack == '1' ? 2 : 0;
   return gate!.start(
-    cookie ? Math.max(put(cookie), 0) : 0,
+    Math.max(put(cookie + (loader.o ?? '')), 0),
     loader.m,
     loader.d,
     gpc | dnt | (loader.q << 2),
@@ -116,9 +118,11 @@ export function allowed(list: string, place: string): number {
 /** Granted types of Google Consent Mode, as bits. */
 export const google = (): number => gate!.google();
 
-/** The cookie's value for the present choice. */
+/** Length of a subject key and a record's id. */
+const IDS_LEN = 68;
+
+/** The cookie's value for the present choice. The codes of its exceptions may follow the record's id. */
 export function cookie(revision: number, at: number, key: string, record: string): string {
-  put(key + record);
-  const len = gate!.cookie(revision, at);
+  const len = gate!.cookie(revision, at, put(key + record) - IDS_LEN);
   return new TextDecoder().decode(new Uint8Array(gate!.memory.buffer, gate!.buffer(), len));
 }

@@ -1,10 +1,13 @@
 /** What the loader offers to its further parts: those that the publisher puts into it where a site uses them, and
     those that come after the page has loaded. */
-import type { Assent } from '../../types/assent';
+import type { Assent, Choice } from '../../types/assent';
 import type { emit, on } from './events';
 import type { signal } from './google';
 import { server, loader, type Loader } from './loader';
 import { rest } from './rest';
+
+/** Exceptions of a choice: the services whose answer differs from their category's. */
+export type Services = Record<string, boolean>;
 
 /** The loader, as its parts see it. */
 export interface Host {
@@ -19,6 +22,10 @@ export interface Host {
   apply(): void;
   /** Decides about nodes by the place that they load from, as HELD or FREE; a part may decide in its stead. */
   byHost: { decide(place: string): number };
+  /** A choice's exceptions as the cookie keeps them; a part fills this in where the site offers a choice per service. */
+  codes(services?: Services): string;
+  /** Carries out a choice: categories as bits, and its exceptions. */
+  decide(bits: number, method: 'api', services?: Services): void;
   emit: typeof emit;
   /** Whether the stored item `name` has to go. */
   erased(list: string, name: string): boolean;
@@ -27,6 +34,8 @@ export interface Host {
   /** Granted types of Google Consent Mode, as bits, of what the gate holds now. */
   google(): number;
   loader: Loader;
+  /** What the parts add to the choice as the page's scripts see it. */
+  more: Partial<Choice>;
   on: typeof on;
   /** Embeds that the visitor has loaded without a choice for their category. */
   once: WeakSet<Element>;

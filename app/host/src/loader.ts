@@ -43,6 +43,11 @@ export interface Loader {
   /** Automatic blocking, where it is on: whether it holds or only reports, whether it holds unknown third parties,
       and the hosts that it never touches, between spaces. */
   wall?: { enforce: boolean; unknown: boolean; own: string };
+  /** A space and the list of services, where the visitor chooses among them one by one: for each the digit of its
+      category and the code by which the cookie knows it. See consent/src/services.rs. */
+  o?: string;
+  /** The ids of those services, in the same order, then those of the necessary ones, between spaces. */
+  services?: string;
   /** The gate: one character for each byte. */
   g: string;
   /** Marks of other consent managers, where the site reads any. */

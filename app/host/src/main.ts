@@ -1,11 +1,11 @@
 /** The loader: decides at once, shows the banner if the visitor has to be asked, and carries out the choice. */
-import type { Assent, Choice as AssentChoice } from '../../types/assent';
-import type { Known } from './center';
+import type { Assent, Category, Choice as AssentChoice } from '../../types/assent';
+import type { Kept } from './center';
 import { erase, read, write } from './cookie';
 import * as gate from './gate';
 import { emit, on } from './events';
 import { signal } from './google';
-import { late, parts, type Host } from './host';
+import { late, parts, type Host, type Services } from './host';
 import { cookies, element, loader, server } from './loader';
 import { post, receipt, send, uuid, random } from './outbox';
 import { rest } from './rest';
@@ -36,6 +36,7 @@ function choice(): AssentChoice {
   OPTIONAL.forEach((category, at) => (choice[category] = !!(state & (2 << at))));
   return {
     ...choice,
+    ...host.more,
     chosen: !!(state & gate.CHOSEN),
     revision: loader.r,
     language: loader.l,
@@ -49,7 +50,7 @@ function choice(): AssentChoice {
 
 /** Erases what is not granted. Where all is granted, the browser's storage stays closed. */
 function clean(): void {
-  if (~state & 15) {
+  if (~state & 15 || state & gate.EXCEPTIONS) {
     erase();
     if (loader.x > 1) late(host);
   }
@@ -67,9 +68,9 @@ function changed(before: number): void {
 }
 
 /** Keeps a choice in the cookie. */
-function keep(bits: number, revision: number, at: number, key: string, id: string): void {
+function keep(...[bits, revision, at, key, id, services]: Kept): void {
   gate.choose(bits);
-  write((stored = gate.cookie(revision, at, key, id)));
+  write((stored = gate.cookie(revision, at, key, id + host.codes(services))));
   // Whether it counts is for the gate to say: the revision may have widened since, or the choice be too old.
   state = gate.start(stored);
 }
@@ -81,21 +82,21 @@ function gated(then: () => void, otherwise: () => void): void {
 }
 
 /** The visitor's decision, or the center where no gate runs. */
-function decide(bits: number, method: 'banner' | 'dialog' | 'api'): void {
+function decide(bits: number, method: 'banner' | 'dialog' | 'api', services?: Services): void {
   gated(
-    () => carryOut(bits, method),
+    () => carryOut(bits, method, services),
     () => center(subject()),
   );
 }
 
 /** Everything happens here and now; the record follows when the network allows. */
-function carryOut(bits: number, method: 'banner' | 'dialog' | 'api'): void {
+function carryOut(bits: number, method: 'banner' | 'dialog' | 'api', services?: Services): void {
   const asked = asks() && method != 'api';
   const before = state;
   const previous = record();
   const key = subject() || random(16);
   const id = uuid();
-  keep(bits, loader.r, gate.now(), key, id);
+  keep(bits, loader.r, gate.now(), key, id, services);
   tabs?.postMessage(stored);
   emit('decided', choice());
   changed(before);
@@ -107,6 +108,7 @@ function carryOut(bits: number, method: 'banner' | 'dialog' | 'api'): void {
     notice: loader.n,
     method,
     choice: { performance, functional, targeting },
+    services,
     asked,
     dnt: navigator.doNotTrack == '1',
     gpc: !!(navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl,
@@ -133,23 +135,9 @@ function refresh({ data }: { data?: string }): void {
   );
 }
 
-/** Takes over what the server knows: a later choice as it is, an earlier one only where it grants less, for
-    two clocks are in play, and what was withdrawn in either place must not come back. */
-function adopt(known: Known | undefined): void {
-  if (!known || known.record == record()) return;
-  const [, , bits, at] = stored.split('.');
-  const decided = Math.floor(known.decided_at_ms / 1000);
-  const present = bits ? parseInt(bits, 16) : 15;
-  if (!(decided <= +at)) {
-    keep(known.granted, known.revision, decided, known.key ?? subject(), known.record);
-  } else if (present & ~known.granted) {
-    keep(present & known.granted, loader.r, +at, subject(), known.record);
-  }
-}
-
 /** Opens the dialog, where WebAssembly runs, else the center. */
 function show(): void {
-  if (gate.runs()) open(state & 15, subject(), (bits) => decide(bits, 'dialog'));
+  if (gate.runs()) open(choice(), subject(), (bits, services) => decide(bits, 'dialog', services));
   else center(subject());
 }
 
@@ -170,7 +158,7 @@ const assent: Assent = {
   when: (category, then) =>
     new Promise<AssentChoice>((granted) => {
       const test = () => {
-        if (choice()[category]) granted(choice());
+        if (choice()[category as Category]) granted(choice());
       };
       test();
       on('change', test);
@@ -235,11 +223,14 @@ const host: Host = {
   answerFor,
   apply,
   byHost,
+  codes: () => '',
+  decide,
   emit,
   erased: gate.erased,
   granted: () => state & 15,
   google: gate.google,
   loader,
+  more: {},
   on,
   once,
   released: gate.released,
@@ -262,22 +253,22 @@ function begin(): void {
     return;
   }
   state = gate.start(stored);
-  const known = news(subject());
+  const kept = news(subject(), () => stored);
   // The default is what holds without a choice; a stored choice is an update to it. While the center is
   // asked, nothing is granted: what was withdrawn there must not run once more.
-  gate.choose(known ? 0 : state & gate.CHOSEN ? loader.m && loader.d : state);
+  gate.choose(kept ? 0 : state & gate.CHOSEN ? loader.m && loader.d : state);
   host.signal(queue ? 'update' : 'default');
   watch(surface);
-  if (known) {
+  if (kept) {
     // What is necessary does not wait.
     apply();
-    known.then((choice) => {
+    kept.then((choice) => {
       state = gate.start(stored);
-      adopt(choice);
+      if (choice) keep(...choice);
       resume();
     });
   } else {
-    gate.choose(state);
+    gate.start(stored);
     resume();
   }
 }

@@ -1,7 +1,9 @@
 /** What the visitor sees on the site: the banner, the control that reopens the dialog, the dialog. */
+import type { Choice } from '../../types/assent';
 import { leave, left } from './cookie';
 import { emit } from './events';
-import type { Known } from './center';
+import type { Kept } from './center';
+import type { Services } from './host';
 import { api, element, loader, server } from './loader';
 
 /** The dialog's module; see app/widget. */
@@ -10,8 +12,8 @@ interface Dialog {
   open(
     root: HTMLElement,
     notice: object,
-    granted: number,
-    onChoice: (bits: number) => void,
+    choice: Choice,
+    onChoice: (bits: number, services?: Services) => void,
     onClose: () => void,
   ): void;
 }
@@ -127,7 +129,7 @@ export function preload(): Promise<[Dialog, { dialog_css: string }]> {
 }
 
 /** Opens the dialog, or the center where the dialog cannot run. */
-export function open(granted: number, key: string, choose: (bits: number) => void): void {
+export function open(choice: Choice, key: string, choose: (bits: number, services?: Services) => void): void {
   if (opened) return;
   opened = true;
   preload()
@@ -137,7 +139,7 @@ export function open(granted: number, key: string, choose: (bits: number) => voi
         style(shown.dialog_css);
         shown.dialog_css = '';
       }
-      module.open(place(), shown, granted, choose, () => (opened = false));
+      module.open(place(), shown, choice, choose, () => (opened = false));
     })
     .catch(() => {
       opened = false;
@@ -159,13 +161,13 @@ export function center(key: string): void {
   );
 }
 
-/** What was chosen in the center since: from the link back, or asked for if the center was opened lately. */
-export function news(key: string): Promise<Known | undefined> | undefined {
+/** What is to be kept of a choice made in the center since: from the link back, or asked for if the center was opened lately. */
+export function news(key: string, stored: () => string): Promise<Kept | undefined> | undefined {
   const back = /^#assent(=(\w+))?$/.exec(location.hash);
   if (!back && !(key && left())) return undefined;
   return Promise.race([
     way()
-      .then((module) => module.news(server, api, key, back))
+      .then((module) => module.news(server, api, key, back, loader, stored))
       .catch(() => undefined),
     new Promise<undefined>((done) => setTimeout(done, 4000)),
   ]);

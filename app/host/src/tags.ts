@@ -158,5 +158,7 @@ export function watch(changed: () => void): void {
     }
     if (found) apply();
   }).observe(document, { childList: true, subtree: true });
+  // Nothing need change after the parser's last step.
+  document.addEventListener('DOMContentLoaded', changed);
   document.addEventListener('DOMContentLoaded', apply);
 }

@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 
 use assent_consent::{Categories, Category};
-use js_sys::{Array, Function, Reflect};
+use js_sys::{Array, Function, Object, Reflect};
 use leptos::{either::Either, ev, prelude::*};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use web_sys::{Element, HtmlDialogElement, HtmlElement, HtmlInputElement};
@@ -20,12 +20,13 @@ thread_local! {
 
 /// Opens the dialog at the end of `root`.
 ///
-/// `notice` is a parsed `assent_consent::notice::Notice`, `granted` the bits with which the toggles begin.
-/// `on_choice(bits)` is called when the visitor has decided and focus is back where it was; `on_close()` once
-/// after every opening, with or without a choice, when the dialog has left the page. While one is open,
-/// further calls do nothing.
+/// `notice` is a parsed `assent_consent::notice::Notice`, `choice` the present one as `window.assent` tells it, with
+/// which the toggles begin. `on_choice(bits, services)` is called when the visitor has decided and focus is back where
+/// it was; `services` holds the services whose answer differs from their category's, id → boolean, and is undefined
+/// where there are none. `on_close()` is called once after every opening, with or without a choice, when the dialog
+/// has left the page. While one is open, further calls do nothing.
 #[wasm_bindgen]
-pub fn open(root: &HtmlElement, notice: &JsValue, granted: u8, on_choice: Function, on_close: Function) {
+pub fn open(root: &HtmlElement, notice: &JsValue, choice: &JsValue, on_choice: Function, on_close: Function) {
     if UNMOUNT.with_borrow(Option::is_some) {
         return;
     }
@@ -36,20 +37,23 @@ pub fn open(root: &HtmlElement, notice: &JsValue, granted: u8, on_choice: Functi
         // An exception of the page's own callback is the page's; the dialog is closed either way.
         let _ = on_close.call0(&JsValue::NULL);
     };
-    let decided = move |choice: Categories| {
-        let _ = on_choice.call1(&JsValue::NULL, &choice.bits().into());
+    let decided = move |choice: Categories, services: &JsValue| {
+        let _ = on_choice.call2(&JsValue::NULL, &choice.bits().into(), services);
     };
-    let mut state = dialog(notice, Categories::granted(granted), decided, closed).build();
+    let mut state = dialog(notice, choice, decided, closed).build();
     state.mount(root, None);
     UNMOUNT.set(Some(Box::new(move || state.unmount())));
     if let Some(dialog) = root.last_element_child() {
+        for input in inputs(&dialog, "[data-category]") {
+            count(&input);
+        }
         let _ = dialog.unchecked_into::<HtmlDialogElement>().show_modal();
     }
 }
 
-fn dialog<D: Fn(Categories) + 'static, C: Fn() + 'static>(
+fn dialog<D: Fn(Categories, &JsValue) + 'static, C: Fn() + 'static>(
     notice: &JsValue,
-    granted: Categories,
+    choice: &JsValue,
     decided: D,
     closed: C,
 ) -> impl IntoView + use<D, C> {
@@ -62,6 +66,7 @@ fn dialog<D: Fn(Categories) + 'static, C: Fn() + 'static>(
             lang=text(notice, "language")
             dir=text(&texts, "direction")
             on:click=move |event| pressed(&event, &decided)
+            on:change=move |event| switched(&event)
             on:close=move |_| closed()
         >
             <div class="assent-head">
@@ -75,7 +80,7 @@ fn dialog<D: Fn(Categories) + 'static, C: Fn() + 'static>(
                 </p>
                 {(!honoured.is_empty()).then(|| view! { <p>{honoured}</p> })}
                 {list(notice, "categories")
-                    .map(|entry| category(&entry, &texts, granted))
+                    .map(|entry| category(&entry, &texts, choice))
                     .collect::<Vec<_>>()}
             </div>
             <div class="assent-actions">
@@ -87,7 +92,7 @@ fn dialog<D: Fn(Categories) + 'static, C: Fn() + 'static>(
     }
 }
 
-fn pressed(event: &ev::MouseEvent, decided: &impl Fn(Categories)) {
+fn pressed(event: &ev::MouseEvent, decided: &impl Fn(Categories, &JsValue)) {
     let Some(button) = event
         .target()
         .and_then(|target| closest(target.unchecked_ref(), "[data-assent-do]"))
@@ -99,15 +104,15 @@ fn pressed(event: &ev::MouseEvent, decided: &impl Fn(Categories)) {
     };
     let choice = match button.get_attribute("data-assent-do").as_deref() {
         Some("expand") => return expand(&button),
-        Some("accept-all") => Some(Categories::ALL),
-        Some("reject-all") => Some(Categories::NECESSARY),
+        Some("accept-all") => Some((Categories::ALL, JsValue::UNDEFINED)),
+        Some("reject-all") => Some((Categories::NECESSARY, JsValue::UNDEFINED)),
         Some("confirm") => Some(toggled(&dialog)),
         _ => None,
     };
     // Closed first, so that focus is back on the page when the caller changes the page.
     dialog.unchecked_into::<HtmlDialogElement>().close();
-    if let Some(choice) = choice {
-        decided(choice);
+    if let Some((choice, services)) = choice {
+        decided(choice, &services);
     }
 }
 
@@ -121,21 +126,83 @@ fn expand(button: &Element) {
     }
 }
 
-fn toggled(dialog: &Element) -> Categories {
-    let on = dialog.query_selector_all("input:checked").ok();
-    let on = on
+/// A category's switch moves those of its services; where all of these agree, the category's agrees with them.
+fn switched(event: &ev::Event) {
+    let Some(input) = event.target().map(JsCast::unchecked_into::<HtmlInputElement>) else {
+        return;
+    };
+    let Some(category) = closest(&input, ".assent-category") else {
+        return;
+    };
+    let services = inputs(&category, "[data-category]");
+    if input.has_attribute("data-category") {
+        if let Some(first) = services.first()
+            && services.iter().all(|other| other.checked() == first.checked())
+            && let Some(own) = inputs(&category, ":not([data-category])").first()
+        {
+            own.set_checked(first.checked());
+        }
+    } else {
+        for service in &services {
+            service.set_checked(input.checked());
+        }
+    }
+    count(&input);
+}
+
+/// Says how many of a category's services are on, where they are not all as the category is.
+fn count(input: &Element) {
+    let Some(category) = closest(input, ".assent-category") else {
+        return;
+    };
+    let services = inputs(&category, "[data-category]");
+    let on = services.iter().filter(|service| service.checked()).count();
+    if let Some(line) = category.query_selector(".assent-partly").ok().flatten() {
+        let own = inputs(&category, ":not([data-category])");
+        let is_on = own.first().is_some_and(HtmlInputElement::checked);
+        let differs = on != if is_on { services.len() } else { 0 };
+        let words = line.get_attribute("data-words").filter(|_| differs);
+        let words = words.unwrap_or_default().replace("{on}", &on.to_string());
+        line.set_text_content(Some(&words.replace("{all}", &services.len().to_string())));
+    }
+}
+
+/// The switches below an element that also match `which`.
+fn inputs(element: &Element, which: &str) -> Vec<HtmlInputElement> {
+    let found = element.query_selector_all(&["input", which].concat()).ok();
+    let found = found.iter();
+    found
+        .flat_map(|found| (0..found.length()).filter_map(|at| found.get(at)))
+        .map(JsCast::unchecked_into)
+        .collect()
+}
+
+/// The categories that are on, and the services that differ from theirs.
+fn toggled(dialog: &Element) -> (Categories, JsValue) {
+    let on = inputs(dialog, ":not([data-category]):checked");
+    let categories: Categories = on
         .iter()
-        .flat_map(|on| (0..on.length()).filter_map(|at| on.get(at)));
-    on.filter_map(|input| Category::from_id(input.unchecked_into::<HtmlInputElement>().value().as_bytes()))
-        .collect::<Categories>()
-        | Categories::NECESSARY
+        .filter_map(|input| Category::from_id(input.value().as_bytes()))
+        .collect();
+    let mut services = JsValue::UNDEFINED;
+    for input in inputs(dialog, "[data-category]") {
+        let category = input.get_attribute("data-category").unwrap_or_default();
+        let is_on = Category::from_id(category.as_bytes()).is_some_and(|category| categories.has(category));
+        if input.checked() != is_on {
+            if services.is_undefined() {
+                services = Object::new().into();
+            }
+            let _ = Reflect::set(&services, &input.value().into(), &input.checked().into());
+        }
+    }
+    (categories | Categories::NECESSARY, services)
 }
 
 fn closest(element: &Element, selector: &str) -> Option<Element> {
     element.closest(selector).ok()?
 }
 
-fn category(entry: &JsValue, texts: &JsValue, granted: Categories) -> impl IntoView + use<> {
+fn category(entry: &JsValue, texts: &JsValue, choice: &JsValue) -> impl IntoView + use<> {
     let id = text(entry, "id");
     let category = Category::from_id(id.as_bytes()).unwrap_or(Category::Necessary);
     let label_id = ["assent-label-", &id].concat();
@@ -149,12 +216,22 @@ fn category(entry: &JsValue, texts: &JsValue, granted: Categories) -> impl IntoV
                 role="switch"
                 value=id
                 aria-labelledby=label_id.clone()
-                checked=granted.has(category)
+                checked=get(choice, category.id()).is_truthy()
             />
         })
     };
+    // There where the visitor can choose among the services one by one.
+    let chosen = get(choice, "services");
+    let by_service = category != Category::Necessary && chosen.is_object();
+    let partly = by_service.then(|| {
+        view! { <p class="assent-partly" role="status" data-words=text(texts, "services_on")></p> }
+    });
     let services: Vec<_> = list(entry, "services")
-        .map(|entry| service(&entry, texts))
+        .map(|entry| {
+            let id = text(&entry, "id");
+            let is_on = by_service.then(|| get(&chosen, &id).is_truthy());
+            service(&entry, texts, &id, category, is_on)
+        })
         .collect();
     let heading = if services.is_empty() {
         "no_services"
@@ -177,6 +254,7 @@ fn category(entry: &JsValue, texts: &JsValue, granted: Categories) -> impl IntoV
                 </h3>
                 {state}
             </div>
+            {partly}
             <div class="assent-panel" id=panel_id hidden>
                 <p>{text(entry, "text")}</p>
                 <p class="assent-heading">{text(texts, heading)}</p>
@@ -186,7 +264,27 @@ fn category(entry: &JsValue, texts: &JsValue, granted: Categories) -> impl IntoV
     }
 }
 
-fn service(entry: &JsValue, texts: &JsValue) -> impl IntoView + use<> {
+/// One service; with a switch where `is_on` says how it stands.
+fn service(
+    entry: &JsValue,
+    texts: &JsValue,
+    id: &str,
+    category: Category,
+    is_on: Option<bool>,
+) -> impl IntoView + use<> {
+    let label_id = ["assent-service-", id].concat();
+    let switch = is_on.map(|is_on| {
+        view! {
+            <input
+                type="checkbox"
+                role="switch"
+                value=id.to_owned()
+                data-category=category.id()
+                aria-labelledby=label_id.clone()
+                checked=is_on
+            />
+        }
+    });
     let policy_url = text(entry, "policy_url");
     let policy = (!policy_url.is_empty()).then(|| {
         view! {
@@ -228,7 +326,10 @@ fn service(entry: &JsValue, texts: &JsValue) -> impl IntoView + use<> {
     });
     view! {
         <div class="assent-service">
-            <h4>{text(entry, "name")}</h4>
+            <div class="assent-title">
+                <h4 id=label_id>{text(entry, "name")}</h4>
+                {switch}
+            </div>
             <p>{text(entry, "purpose")}</p>
             <p class="assent-muted">
                 {text(texts, "item_provider")}": "{text(entry, "provider")} {policy}

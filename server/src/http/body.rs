@@ -49,7 +49,8 @@ pub(crate) async fn form<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -
     }
 }
 
-fn unreadable() -> Problem {
+/// The form has not the fields that it should have.
+pub(crate) fn unreadable() -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "The form cannot be read.")
 }
 

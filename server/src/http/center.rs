@@ -3,14 +3,14 @@
 //! The visitor's key is in a cookie that only this site's center gets. It comes in by a one-time token from
 //! the site, or is made with the first choice. The center's choices go the same way as the browser's.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use assent_center::{CenterPage, Current, HistoryRow, Moment, News};
+use assent_center::{CenterPage, Current, HistoryRow, Moment, News, SHOWN, field};
 use assent_consent::{
     Categories, Category,
     decision::Objections,
     notice::NoticeHash,
-    record::{Choice, ConsentRecord, Method, Subject, Submission},
+    record::{Choice, ConsentRecord, Method, Services, Subject, Submission},
     site::Rule,
 };
 use axum::{
@@ -152,20 +152,17 @@ async fn show(
     view.render(StatusCode::OK, visitor.as_ref(), news).await
 }
 
-#[derive(Debug, Deserialize)]
 struct Decision {
     r#do: Deed,
-    performance: Option<String>,
-    functional: Option<String>,
-    targeting: Option<String>,
+    /// All fields of the form.
+    fields: BTreeMap<String, String>,
     /// The revision and the notice that the page showed: what the visitor agreed to, even if another was
     /// published meanwhile.
     revision: u32,
     notice: NoticeHash,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug)]
 enum Deed {
     Save,
     Accept,
@@ -174,17 +171,66 @@ enum Deed {
 }
 
 impl Decision {
-    fn choice(&self) -> Choice {
-        match self.r#do {
-            Deed::Save => Choice {
-                performance: self.performance.is_some(),
-                functional: self.functional.is_some(),
-                targeting: self.targeting.is_some(),
+    fn read(fields: BTreeMap<String, String>) -> Option<Self> {
+        Some(Self {
+            r#do: match fields.get("do")?.as_str() {
+                "save" => Deed::Save,
+                "accept" => Deed::Accept,
+                "reject" => Deed::Reject,
+                "withdraw" => Deed::Withdraw,
+                _ => return None,
             },
-            Deed::Accept => Categories::ALL.into(),
-            Deed::Reject | Deed::Withdraw => Categories::NECESSARY.into(),
+            revision: fields.get("revision")?.parse().ok()?,
+            notice: NoticeHash::parse(fields.get("notice")?)?,
+            fields,
+        })
+    }
+
+    /// The choice and its exceptions; `offered` holds the services that the page let the visitor choose among.
+    fn choice(&self, offered: &BTreeMap<String, Category>) -> (Choice, Services) {
+        match self.r#do {
+            Deed::Save => switched(&self.fields, offered),
+            Deed::Accept => (Categories::ALL.into(), Services::new()),
+            Deed::Reject | Deed::Withdraw => (Categories::NECESSARY.into(), Services::new()),
         }
     }
+}
+
+/// What the switches say. A category's switch that was moved moves those of its services that were not moved
+/// themselves; where all of its services agree in the end, the category agrees with them.
+fn switched(fields: &BTreeMap<String, String>, offered: &BTreeMap<String, Category>) -> (Choice, Services) {
+    let shown = fields.get(SHOWN).map_or("", String::as_str);
+    let was_on = |name: &str| shown.split(' ').any(|other| other == name);
+    let mut granted = Categories::NECESSARY;
+    let mut answers = Services::new();
+    for category in Category::OPTIONAL {
+        let mut is_on = fields.contains_key(category.id());
+        let is_moved = is_on != was_on(category.id());
+        let services: Services = offered
+            .iter()
+            .filter(|(_, of)| **of == category)
+            .map(|(id, _)| {
+                let name = field(id);
+                let own = fields.contains_key(&name);
+                let answer = if is_moved && own == was_on(&name) {
+                    is_on
+                } else {
+                    own
+                };
+                (id.clone(), answer)
+            })
+            .collect();
+        if let Some(first) = services.values().next()
+            && services.values().all(|answer| answer == first)
+        {
+            is_on = *first;
+        }
+        if is_on {
+            granted = granted | category.set();
+        }
+        answers.extend(services.into_iter().filter(|(_, answer)| *answer != is_on));
+    }
+    (granted.into(), answers)
 }
 
 async fn decide(
@@ -233,7 +279,15 @@ async fn store(
         .records
         .check(client.address, site.id())
         .map_err(Problem::too_many)?;
-    let decision: Decision = body::form(headers, body).await?;
+    let decision = Decision::read(body::form(headers, body).await?).ok_or_else(body::unreadable)?;
+    let shown = site
+        .shown(app.store.as_ref(), decision.revision, decision.notice)
+        .await?;
+    let (choice, services) = match &shown {
+        Some(shown) => decision.choice(&shown.offered),
+        // Refused below, with the field to blame.
+        None => decision.choice(&BTreeMap::new()),
+    };
     let visitor = match visitor {
         Some(visitor) => visitor,
         None => Visitor::new(random::subject_key(app.random.as_ref())?, None)
@@ -247,7 +301,8 @@ async fn store(
         revision: decision.revision,
         notice: decision.notice,
         method: Method::Center,
-        choice: decision.choice(),
+        choice,
+        services,
         asked: false,
         gpc: objections(headers).meets(Objections::GPC),
         dnt: objections(headers).meets(Objections::DNT),
@@ -440,10 +495,15 @@ impl View<'_> {
             before_choice = before_choice.without(Category::Targeting.set());
         }
         let now_ms = self.app.clock.now_ms();
-        let counts =
-            |record: &&ConsentRecord| record.revision >= revision.valid_from && record.expires_at_ms > now_ms;
+        let counts = |record: &&ConsentRecord| {
+            record.revision >= revision.valid_from
+                && record.expires_at_ms > now_ms
+                // As in the gate: nobody knows what of a category they refused.
+                && (record.services.is_empty() || revision.config.service_choice)
+        };
         let current = handover::latest(records).filter(counts).map(|record| Current {
             granted: record.choice.into(),
+            services: record.services.clone(),
             decided: moment(record.decided_at_ms),
         });
         let history: Vec<HistoryRow> = records
@@ -452,6 +512,7 @@ impl View<'_> {
                 decided: moment(record.decided_at_ms),
                 method: record.method,
                 granted: record.choice.into(),
+                services: record.services.clone(),
                 record: record.id,
                 receipt_url: format!("/c/{}/receipts/{}", self.site.id(), record.id),
             })
@@ -466,6 +527,7 @@ impl View<'_> {
             policy_url: &notice.policy_url,
             back_url: Some(&format!("/c/{}/back", self.site.id())),
             categories: &notice.categories,
+            service_choice: notice.service_choice,
             before_choice,
             gpc_honoured: objections.meets(Objections::GPC) && honours.meets(Objections::GPC),
             dnt_honoured: objections.meets(Objections::DNT) && honours.meets(Objections::DNT),
@@ -485,5 +547,62 @@ fn moment(at_ms: i64) -> Moment {
     Moment {
         text: clock::readable(at_ms),
         machine: clock::rfc3339(at_ms),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The categories that are on and the exceptions, after a form with these switches on.
+    fn saved(shown: &str, on: &str) -> String {
+        let offered = [("a", 1), ("b", 1), ("maps", 2)]
+            .map(|(id, at)| (id.to_owned(), Category::ALL[at]))
+            .into();
+        let mut fields: BTreeMap<_, _> = on
+            .split(' ')
+            .map(|name| (name.to_owned(), "on".to_owned()))
+            .collect();
+        fields.insert(SHOWN.to_owned(), shown.to_owned());
+        let (choice, services) = switched(&fields, &offered);
+        let granted = Categories::from(choice).iter().skip(1).map(Category::id);
+        let services = services.iter().map(|(id, on)| format!("{id}:{on}"));
+        granted
+            .map(str::to_owned)
+            .chain(services)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[test]
+    fn switches_of_categories_and_services_make_one_choice() {
+        for (shown, on, expected) in [
+            ("", "", ""),
+            ("", "performance", "performance"),
+            ("", "targeting", "targeting"),
+            ("", "service-a", "a:true"),
+            ("", "service-a service-b", "performance"),
+            (
+                "performance service-a service-b",
+                "performance service-a",
+                "performance b:false",
+            ),
+            ("performance service-a service-b", "performance", ""),
+            ("performance service-a service-b", "service-a service-b", ""),
+            ("performance service-a", "service-a", ""),
+            (
+                "performance service-a",
+                "performance service-a",
+                "performance b:false",
+            ),
+            ("", "performance service-maps", "performance functional"),
+            (
+                "performance service-a service-b",
+                "service-b functional",
+                "functional",
+            ),
+        ] {
+            assert_eq!(saved(shown, on), expected, "{shown} → {on}");
+        }
     }
 }

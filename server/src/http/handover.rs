@@ -6,7 +6,7 @@
 
 use assent_consent::{
     Categories,
-    record::{ConsentRecord, Subject},
+    record::{ConsentRecord, Services, Subject},
 };
 use assent_store::Grant;
 use axum::{
@@ -125,6 +125,8 @@ struct Known {
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
     granted: u8,
+    #[serde(skip_serializing_if = "Services::is_empty")]
+    services: Services,
     record: Uuid,
     revision: u32,
     decided_at_ms: i64,
@@ -182,6 +184,7 @@ fn known(record: &ConsentRecord, key: Option<String>) -> Known {
     Known {
         key,
         granted: Categories::from(record.choice).bits(),
+        services: record.services.clone(),
         record: record.id,
         revision: record.revision,
         decided_at_ms: record.decided_at_ms,

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, sync::LazyLock};
 
 use assent_consent::{
-    Categories,
+    Categories, Category,
     decision::{Objections, Terms, decide},
     marks::{self, Mark},
     notice::{Notice, NoticeHash},
@@ -48,6 +48,10 @@ struct Settings<'a> {
     signals: Option<Told>,
     #[serde(skip_serializing_if = "Option::is_none")]
     wall: Option<Wall>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    o: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    services: Option<String>,
 }
 
 /// Settings of the part `wall`.
@@ -114,6 +118,8 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
         marks: marks::table(config),
         signals: config.signals.told(),
         wall: Wall::of(config),
+        o: config.service_choice.then(|| service_list(config)),
+        services: config.service_choice.then(|| service_ids(config)),
     };
     // The cookies are read here, outside of every function: Chromium looks at the stack of who reads them, and for
     // that parses each function on it once more.
@@ -130,6 +136,10 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
     if settings.wall.is_some() {
         out.push_str(asset_text("wall.js").trim_end());
     }
+    // After automatic blocking: an owner's mark stands above it.
+    if config.service_choice {
+        out.push_str(asset_text("services.js").trim_end());
+    }
     out.push_str(asset_text("host.js").trim_end());
     out.push_str("})(");
     match serde_json::to_string(&settings) {
@@ -140,7 +150,12 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
     if out.ends_with('}') {
         out.pop();
     }
-    let _ = write!(out, ",g:{}}},document.cookie)", *GATE);
+    let gate = if config.service_choice {
+        &GATE_SERVICES
+    } else {
+        &GATE
+    };
+    let _ = write!(out, ",g:{}}},document.cookie)", **gate);
     out
 }
 
@@ -153,6 +168,7 @@ fn first_visit(rule: &Rule) -> u32 {
         honours: rule.honours(),
         expiry_s: 0,
         valid_from_revision: 0,
+        by_service: false,
     };
     let first = decide(&terms, Objections::default(), None, 0);
     if first.granted != Categories::NECESSARY || !first.ask {
@@ -187,9 +203,35 @@ pub(crate) fn preview(config: &SiteConfig, language: Option<&str>) -> Result<Str
     Ok(compose(&revision, rule, &notice, notice.hash()))
 }
 
-/// The gate as a JavaScript expression, in the form that compresses better.
-static GATE: LazyLock<String> = LazyLock::new(|| {
-    let wasm = asset("gate.wasm").map_or(&[][..], |file| file.bytes);
+/// The list of services as the gate reads it, after the cookie's value.
+fn service_list(config: &SiteConfig) -> String {
+    let entries = config.slots().into_iter();
+    entries.fold(String::from(" "), |list, (code, service)| {
+        format!("{list}{}{code}", service.category as u8)
+    })
+}
+
+/// The ids of those services, in the same order, and of the necessary ones.
+fn service_ids(config: &SiteConfig) -> String {
+    let necessary = config
+        .services
+        .iter()
+        .filter(|service| service.category == Category::Necessary);
+    let ids: Vec<&str> = config
+        .slots()
+        .into_values()
+        .chain(necessary)
+        .map(|service| service.id.as_str())
+        .collect();
+    ids.join(" ")
+}
+
+static GATE: LazyLock<String> = LazyLock::new(|| expression("gate.wasm"));
+static GATE_SERVICES: LazyLock<String> = LazyLock::new(|| expression("gate-services.wasm"));
+
+/// A gate as a JavaScript expression, in the form that compresses better.
+fn expression(gate: &str) -> String {
+    let wasm = asset(gate).map_or(&[][..], |file| file.bytes);
     let characters = end_tags_escaped(&literal(wasm));
     let base64 = format!("atob('{}')", BASE64_STANDARD.encode(wasm));
     if brotli(base64.as_bytes()).len() < brotli(characters.as_bytes()).len() {
@@ -197,7 +239,7 @@ static GATE: LazyLock<String> = LazyLock::new(|| {
     } else {
         characters
     }
-});
+}
 
 /// A JavaScript string literal with one character for each byte. Only what would end or change the literal is
 /// escaped. Single quotes, because WebAssembly has no instruction 0x27 and hence few of them.
@@ -231,7 +273,7 @@ fn end_tags_escaped(literal: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use assent_consent::{Category, decision::Model};
+    use assent_consent::decision::Model;
 
     use super::*;
 

@@ -5,11 +5,12 @@ pub(crate) mod compressed;
 pub(crate) mod loader;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use assent_consent::{
+    Category,
     notice::{self, Notice, NoticeHash},
     site::{ConfigError, Rule, SiteConfig},
 };
@@ -151,6 +152,8 @@ pub(crate) struct Shown {
     pub(crate) language: String,
     /// Days for which a choice counts.
     pub(crate) expiry_days: u16,
+    /// The services that the visitor could choose among one by one.
+    pub(crate) offered: BTreeMap<String, Category>,
 }
 
 impl Site {
@@ -279,6 +282,7 @@ impl Shown {
             rule: notice.rule.clone(),
             language: notice.language.clone(),
             expiry_days: rule.expiry_days,
+            offered: notice.offered(),
         }
     }
 }
@@ -312,6 +316,7 @@ pub(crate) fn notice(config: &SiteConfig, rule: &Rule, language: &str) -> Result
         policy_url: config.policy_url.clone(),
         honours_gpc: rule.honours_gpc,
         honours_dnt: rule.honours_dnt,
+        service_choice: config.service_choice,
         banner_html: assent_widget::banner::html(&texts, language, &config.policy_url),
         banner_css: embedded::asset_text("banner.css").trim_end().to_owned(),
         dialog_css: embedded::asset_text("dialog.css").trim_end().to_owned(),

@@ -1,6 +1,9 @@
 use std::io::Read as _;
 
-use assent_consent::site::{Blocking, BlockingMode, ItemKind, SiteConfig};
+use assent_consent::{
+    Category,
+    site::{Blocking, BlockingMode, ItemKind, SiteConfig},
+};
 use serde_json::{Value, json};
 
 use super::{SHOP, TestApp, shop};
@@ -169,6 +172,26 @@ fn reloading_is_for_those_who_ask_for_it() {
     assert!(!preview(&config, None).unwrap().contains(part));
     config.reload_on_withdrawal = true;
     assert!(preview(&config, None).unwrap().contains(part));
+}
+
+#[test]
+fn what_a_choice_per_service_needs_is_for_those_who_offer_it() {
+    let mut config = shop();
+    let loader = preview(&config, None).unwrap();
+    assert!(!loader.contains(asset_text("services.js").trim_end()));
+    assert_eq!(settings(&loader)["o"], Value::Null);
+    config.service_choice = true;
+    let mut basket = config.services[0].clone();
+    basket.id = "basket".to_owned();
+    basket.category = Category::Necessary;
+    config.services.insert(0, basket);
+    let loader = preview(&config, None).unwrap();
+    assert!(loader.contains(asset_text("services.js").trim_end()));
+    let code = config.services[1].code();
+    assert_eq!(settings(&loader)["o"], format!(" 3{code}"));
+    assert_eq!(settings(&loader)["services"], "ads basket");
+    assert_eq!(settings(&loader)["c"], "4_ads*");
+    assert_eq!(settings(&loader)["b"], "4ads.example/*");
 }
 
 #[tokio::test]

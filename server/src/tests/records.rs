@@ -69,6 +69,47 @@ async fn a_record_is_stored_and_given_back_with_its_receipt() {
 }
 
 #[tokio::test]
+async fn exceptions_are_stored_where_the_notice_offers_them() {
+    let app = TestApp::new().await;
+    let with = |app: &TestApp, id, revision: u32, services| {
+        let mut submission = app.submission(id);
+        submission["revision"] = json!(revision);
+        submission["services"] = services;
+        submission
+    };
+    let refused = app.submit(&with(&app, 1, 1, json!({ "ads": false }))).await;
+    insta::assert_snapshot!(refused.line(), @r#"422 {"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"names a service that the notice does not offer","field":"services"}"#);
+
+    let mut config = super::shop();
+    config.service_choice = true;
+    app.store
+        .publish_revision(super::ORGANISATION, &config, NOW_MS)
+        .await
+        .unwrap();
+    app.app.published.refresh(app.store.as_ref()).await.unwrap();
+    let same = app.submit(&with(&app, 1, 2, json!({ "ads": true }))).await;
+    insta::assert_snapshot!(same.line(), @r#"422 {"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"must differ from the category's answer","field":"services"}"#);
+    let unknown = app.submit(&with(&app, 1, 2, json!({ "assent": false }))).await;
+    assert_eq!(unknown.json()["field"], "services");
+    let wrong = app.submit(&with(&app, 1, 2, json!({ "ads": "no" }))).await;
+    assert_eq!(wrong.status, 422);
+
+    let mut accepted = with(&app, 1, 2, json!({ "ads": false }));
+    accepted["choice"]["functional"] = json!(true);
+    assert_eq!(app.submit(&accepted).await.status, 201);
+    let own = format!("Bearer {KEY}");
+    let path = format!("{RECORDS}/{}", id_of(1));
+    let read = app.get(&path).header("authorization", &own).empty().await.json();
+    assert_eq!(read["record"]["services"], json!({ "ads": false }));
+    let payload = read["receipt"].as_str().unwrap().split('.').nth(1).unwrap();
+    let payload: Value = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
+    assert_eq!(payload, read["record"]);
+    let choice = app.get("/v1/sites/shop/choice").header("authorization", &own);
+    assert_eq!(choice.empty().await.json()["services"], json!({ "ads": false }));
+    insta::assert_snapshot!(app.counted().await, @"mixed 1, performance 1, functional 1, targeting 1");
+}
+
+#[tokio::test]
 async fn only_the_subject_reads_a_record() {
     let app = TestApp::new().await;
     app.submit(&app.submission(1)).await;
@@ -214,7 +255,7 @@ async fn bad_fields_are_named_and_nothing_is_stored() {
     422 decided_at_ms: is more than 30 days ago
     422 previous: must be another record's id
     422 {"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"missing field `asked` at line 1 column 329","field":"asked"}
-    422 {"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"unknown field `surprise`, expected one of `id`, `key`, `revision`, `notice`, `method`, `choice`, `asked`, `gpc`, `dnt`, `previous`, `decided_at_ms` at line 1 column 352","field":"surprise"}
+    422 {"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"unknown field `surprise`, expected one of `id`, `key`, `revision`, `notice`, `method`, `choice`, `services`, `asked`, `gpc`, `dnt`, `previous`, `decided_at_ms` at line 1 column 352","field":"surprise"}
     "#);
     assert_eq!(app.stored(KEY).await, 0);
     assert_eq!(app.counted().await, "");

@@ -18,6 +18,7 @@ create table record (
     performance integer not null check (performance in (0, 1)),
     functional integer not null check (functional in (0, 1)),
     targeting integer not null check (targeting in (0, 1)),
+    services text, -- JSON object of the choice's exceptions, id to true or false; null if there are none
     asked integer not null check (asked in (0, 1)), -- 0: the visitor began it
     gpc integer not null check (gpc in (0, 1)), -- Global Privacy Control was on
     dnt integer not null check (dnt in (0, 1)), -- Do Not Track was on

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use assent_consent::{
     notice::NoticeHash,
-    record::{Choice, ConsentRecord, Method, Subject},
+    record::{Choice, ConsentRecord, Method, Services, Subject},
 };
 use assent_store::{Appended, Batch, NewRecord, Result};
 use sqlx::{SqliteConnection, SqliteExecutor, SqlitePool};
@@ -40,6 +40,7 @@ struct RecordRow {
     performance: i64,
     functional: i64,
     targeting: i64,
+    services: Option<String>,
     asked: i64,
     gpc: i64,
     dnt: i64,
@@ -76,6 +77,10 @@ impl RecordRow {
                 performance: at("performance").flag(self.performance)?,
                 functional: at("functional").flag(self.functional)?,
                 targeting: at("targeting").flag(self.targeting)?,
+            },
+            services: match &self.services {
+                Some(json) => at("services").json(json)?,
+                None => Services::new(),
             },
             asked: at("asked").flag(self.asked)?,
             gpc: at("gpc").flag(self.gpc)?,
@@ -175,6 +180,7 @@ struct Row<'a>(
     i64,
     i64,
     i64,
+    Option<&'a Services>,
 );
 
 impl<'a> From<&'a ConsentRecord> for Row<'a> {
@@ -199,6 +205,7 @@ impl<'a> From<&'a ConsentRecord> for Row<'a> {
             record.decided_at_ms,
             record.received_at_ms,
             record.expires_at_ms,
+            Some(&record.services).filter(|services| !services.is_empty()),
         )
     }
 }
@@ -214,7 +221,7 @@ async fn insert(work: &mut SqliteConnection, records: &[&ConsentRecord]) -> Resu
     let inserted = sqlx::query!(
         "insert into record (
             site_number, id, version, subject, revision, notice_number, method,
-            performance, functional, targeting, asked, gpc, dnt,
+            performance, functional, targeting, services, asked, gpc, dnt,
             previous_id, decided_at_ms, received_at_ms, expires_at_ms
         )
         select
@@ -228,6 +235,7 @@ async fn insert(work: &mut SqliteConnection, records: &[&ConsentRecord]) -> Resu
             new.value ->> 9,
             new.value ->> 10,
             new.value ->> 11,
+            new.value ->> 19,
             new.value ->> 12,
             new.value ->> 13,
             new.value ->> 14,
@@ -268,7 +276,7 @@ async fn stored(
         RecordRow,
         r#"select
             site.id as site, record.id, version, subject, revision, hash, rule, language, method,
-            performance, functional, targeting, asked, gpc, dnt,
+            performance, functional, targeting, services, asked, gpc, dnt,
             previous_id, decided_at_ms, received_at_ms, expires_at_ms
         from jsonb_each(?) as wanted
         cross join site on site.id = wanted.value ->> 0
@@ -302,7 +310,7 @@ pub(crate) async fn record(
         RecordRow,
         r#"select
             site.id as site, record.id, version, subject, revision, hash, rule, language, method,
-            performance, functional, targeting, asked, gpc, dnt,
+            performance, functional, targeting, services, asked, gpc, dnt,
             previous_id, decided_at_ms, received_at_ms, expires_at_ms
         from site
         join record on record.site_number = site.number
@@ -330,7 +338,7 @@ pub(crate) async fn history(
         RecordRow,
         r#"select
             site.id as site, record.id, version, subject, revision, hash, rule, language, method,
-            performance, functional, targeting, asked, gpc, dnt,
+            performance, functional, targeting, services, asked, gpc, dnt,
             previous_id, decided_at_ms, received_at_ms, expires_at_ms
         from site
         join record on record.site_number = site.number

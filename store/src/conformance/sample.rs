@@ -43,6 +43,7 @@ pub fn config(site: &str) -> SiteConfig {
         signals: Signals::default(),
         placeholders: true,
         reload_on_withdrawal: false,
+        service_choice: false,
     }
 }
 
@@ -89,6 +90,7 @@ pub fn notice(config: &SiteConfig, version: &str) -> Notice {
         policy_url: config.policy_url.clone(),
         honours_gpc: true,
         honours_dnt: false,
+        service_choice: config.service_choice,
         banner_html: format!("<p>{version}</p>"),
         banner_css: String::new(),
         dialog_css: String::new(),
@@ -137,6 +139,7 @@ pub fn record(notice: &Notice, hash: NoticeHash, number: u32, subject: Subject) 
             functional: true,
             targeting: true,
         },
+        services: BTreeMap::new(),
         asked: true,
         gpc: false,
         dnt: false,

@@ -2,6 +2,7 @@
 import { FOREIGN, FREE } from '../answer';
 import { early, warn } from '../early';
 import type { Host } from '../host';
+import { SERVICE } from '../services';
 
 /** A tag and what becomes of it. */
 interface Line {
@@ -43,7 +44,11 @@ function line(tag: HTMLElement, host: Host): Line {
     reason = 'loaded once by the visitor';
   } else if (assentHost || category !== undefined) {
     const answer = host.answerFor(tag);
-    const name = assentHost ? `the host ${assentHost}` : `“${category}”`;
+    const name = assentHost?.startsWith(SERVICE)
+      ? `the service ${assentHost.slice(SERVICE.length)}`
+      : assentHost
+        ? `the host ${assentHost}`
+        : `“${category}”`;
     if (answer == FOREIGN) {
       const inert = tag instanceof HTMLScriptElement && tag.type == 'text/plain';
       decision = inert ? 'held' : 'left alone';

@@ -3,6 +3,7 @@ import { FREE, HELD } from '../answer';
 import { EMBEDS } from '../embeds';
 import type { Category } from '../../../types/assent';
 import type { Host } from '../host';
+import { SERVICE } from '../services';
 
 /** What is needed of a notice; see consent/src/notice.rs. */
 interface Notice {
@@ -12,6 +13,7 @@ interface Notice {
 }
 
 interface Service {
+  id: string;
   name: string;
   provider: string;
   hosts: string[];
@@ -108,9 +110,27 @@ export function placeholders(host: Host): void {
       hosts.some((entry) => host.allowed(`0${entry}${entry.includes('/') ? '' : '/*'}`, hostname + pathname) == FREE),
     );
 
+  /** The marked parts of an embed that wait. */
+  const waiting = (embed: HTMLElement): HTMLElement[] =>
+    (parts(embed) as HTMLElement[]).filter((tag) => tag.matches(MARK) && host.answerFor(tag) == HELD);
+
+  /** The single services that an embed waits for, where the visitor chooses among them. */
+  function servicesFor(embed: HTMLElement, from: URL): Service[] {
+    const granted = assent.choice().services;
+    if (!granted) return [];
+    const all = notice!.categories.flatMap(({ services }) => services).filter(({ id }) => granted[id] == false);
+    return all.filter((service) =>
+      waiting(embed).some(({ dataset: { assentHost } }) =>
+        assentHost?.startsWith(SERVICE)
+          ? assentHost == SERVICE + service.id
+          : assentHost && declaring(from, [service]).length,
+      ),
+    );
+  }
+
   /** The categories that an embed waits for. */
   function waitsFor(embed: HTMLElement, from: URL): Notice['categories'] {
-    const tags = (parts(embed) as HTMLElement[]).filter((tag) => tag.matches(MARK) && host.answerFor(tag) == HELD);
+    const tags = waiting(embed);
     return notice!.categories.filter(
       ({ id, services }) =>
         !assent.choice()[id] &&
@@ -137,13 +157,16 @@ export function placeholders(host: Host): void {
 
   function make(embed: HTMLElement, from: URL): HTMLElement {
     const { categories, language, texts } = notice!;
-    const waits = waitsFor(embed, from);
+    const single = servicesFor(embed, from);
+    const waits = single.length ? [] : waitsFor(embed, from);
     const [own, all] = [waits, categories].map((list) => declaring(from, list.flatMap(({ services }) => services)));
-    const services = own.length ? own : all;
+    const services = [single, own, all].find((list) => list.length) ?? [];
     const source = [...services.map(({ name, provider }) => `${name} (${provider})`), from.host].join(', ');
     const name = embed.title || embed.getAttribute('aria-label') || services[0]?.name || from.host;
     const words = [texts.placeholder_from.replace('{source}', () => source)];
-    const labels = waits.map(({ label }) => label).join(', ');
+    const labels = (single.length ? categories.filter(({ services }) => single.some((one) => services.includes(one))) : waits)
+      .map(({ label }) => label)
+      .join(', ');
     if (labels) words.push(texts.placeholder_category.replace('{category}', () => labels));
     const load = button(texts.placeholder_once, () => {
       remember([...recall(), from.href]);
@@ -153,7 +176,8 @@ export function placeholders(host: Host): void {
     const always = button(texts.placeholder_always, () => {
       const kept = recall();
       allowing = true;
-      assent.set(Object.fromEntries(waits.map(({ id }) => [id, true])));
+      const wanted = Object.fromEntries((single.length ? single : waits).map(({ id }) => [id, true]));
+      assent.set(single.length ? { services: wanted } : wanted);
       allowing = false;
       remember(kept);
     });

@@ -1,0 +1,108 @@
+/** The choice per service. In the loaders of sites that offer it. */
+import { FREE } from '../answer';
+import type { Host, Services } from '../host';
+import { exceptions, listed, SERVICE } from '../services';
+
+declare const PARTS: ((host: Host) => void)[];
+declare const COOKIES: string;
+
+const CATEGORIES = ['necessary', 'performance', 'functional', 'targeting'] as const;
+/** What the gate can hold. A script that is not `text/plain` has run. */
+const TAGS = 'script[type="text/plain"],iframe,img,source,video,audio,track,object,embed,link,style'
+  .split(',')
+  .map((tag) => `${tag}[data-service]`)
+  .join();
+
+PARTS.push((host) => {
+  const { assent, byHost, loader } = host;
+  const services = listed(loader);
+  const ids = services.map(({ id }) => id);
+  const necessary = loader.services!.split(' ').slice(ids.length);
+
+  /** Whether a service is granted. The gate reads its slot where it reads a category's digit. */
+  const granted = (slot: number): boolean => host.allowed(`${String.fromCharCode(52 + slot)}*`, '') == FREE;
+  const all = (): Services => Object.fromEntries(ids.map((id, slot) => [id, granted(slot)]));
+
+  Object.defineProperty(host.more, 'services', { enumerable: true, get: all });
+  host.codes = (except = {}) =>
+    services.map(({ id, code }) => (id in except ? code : '')).join('');
+
+  const { decide } = byHost;
+  byHost.decide = (place) => {
+    if (!place.startsWith(SERVICE)) return decide(place);
+    const id = place.slice(SERVICE.length);
+    const slot = ids.indexOf(id);
+    return +(slot < 0 ? necessary.includes(id) : granted(slot));
+  };
+
+  /** Has the service decide about a marked tag. */
+  function mark({ dataset }: HTMLElement): void {
+    const id = dataset.service!.trim();
+    const place = SERVICE + id;
+    if (dataset.assentHost == place) return;
+    const service = services.find((service) => service.id == id);
+    // Another manager's name for a service stands for categories.
+    if (!service && !necessary.includes(id) && 'assentMark' in dataset) return;
+    // Automatic blocking leaves alone what has a category.
+    dataset.category ??= service ? CATEGORIES[Math.log2(service.bit)] : '';
+    dataset.assentHost = place;
+  }
+
+  const look = (root: Document | Element) => root.querySelectorAll<HTMLElement>(TAGS).forEach(mark);
+  look(document);
+  // Observes before the host does, so that what is added has its mark when the host looks at it.
+  new MutationObserver((mutations) => {
+    for (const { addedNodes } of mutations) {
+      for (const node of addedNodes) {
+        if (!(node instanceof HTMLElement)) continue;
+        if (node.matches(TAGS)) mark(node);
+        look(node);
+      }
+    }
+  }).observe(document, { childList: true, subtree: true });
+
+  assent.set = ({ services: wanted = {}, ...categories }) => {
+    let bits = host.granted();
+    const then = all();
+    CATEGORIES.slice(1).forEach((category, at) => {
+      const on = categories[category as 'targeting'];
+      if (on == undefined) return;
+      const bit = 2 << at;
+      bits = on ? bits | bit : bits & ~bit;
+      // Who switches a category switches its services.
+      for (const service of services) if (service.bit == bit) then[service.id] = on;
+    });
+    for (const id of ids) if (id in wanted) then[id] = wanted[id];
+    host.decide(bits, 'api', exceptions(loader, bits, then));
+  };
+
+  const { when } = assent;
+  assent.when = (name, then) => {
+    if (!name.startsWith(SERVICE)) return when(name, then);
+    return new Promise<ReturnType<typeof assent.choice>>((resolve) => {
+      const test = () => {
+        if (byHost.decide(name) == FREE) resolve(assent.choice());
+      };
+      test();
+      host.on('change', test);
+    }).then((choice) => (then?.(choice), choice));
+  };
+
+  /** What was granted before the change that comes. */
+  let last: ReturnType<typeof assent.choice> | undefined;
+  host.after.push(() => {
+    // Who comes for the first time under opt-in has granted nothing, and needs no gate to say so.
+    if (loader.m || COOKIES.includes(`assent-${loader.s}=`)) last ??= assent.choice();
+  });
+  host.on('change', (choice) => {
+    const before = last;
+    last = choice;
+    // The loss of a category the host tells by itself.
+    if (
+      ids.some((id) => before?.services![id] && !choice.services![id]) &&
+      !CATEGORIES.some((category) => before![category] && !choice[category])
+    ) {
+      queueMicrotask(() => host.emit('withdrawn', choice));
+    }
+  });
+});
