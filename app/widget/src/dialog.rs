@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 
 use assent_consent::{Categories, Category};
-use js_sys::{Array, Function, Object, Reflect};
+use js_sys::{Array, Function, JsString, Object, Reflect};
 use leptos::{either::Either, ev, prelude::*};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use web_sys::{Element, HtmlDialogElement, HtmlElement, HtmlInputElement};
@@ -44,8 +44,8 @@ pub fn open(root: &HtmlElement, notice: &JsValue, choice: &JsValue, on_choice: F
     state.mount(root, None);
     UNMOUNT.set(Some(Box::new(move || state.unmount())));
     if let Some(dialog) = root.last_element_child() {
-        for input in inputs(&dialog, "[data-category]") {
-            count(&input);
+        for category in elements(&dialog, ".assent-category") {
+            count(&category);
         }
         let _ = dialog.unchecked_into::<HtmlDialogElement>().show_modal();
     }
@@ -66,7 +66,6 @@ fn dialog<D: Fn(Categories, &JsValue) + 'static, C: Fn() + 'static>(
             lang=text(notice, "language")
             dir=text(&texts, "direction")
             on:click=move |event| pressed(&event, &decided)
-            on:change=move |event| switched(&event)
             on:close=move |_| closed()
         >
             <div class="assent-head">
@@ -93,10 +92,12 @@ fn dialog<D: Fn(Categories, &JsValue) + 'static, C: Fn() + 'static>(
 }
 
 fn pressed(event: &ev::MouseEvent, decided: &impl Fn(Categories, &JsValue)) {
-    let Some(button) = event
-        .target()
-        .and_then(|target| closest(target.unchecked_ref(), "[data-assent-do]"))
-    else {
+    let Some(target) = event.target().map(JsCast::unchecked_into::<Element>) else {
+        return;
+    };
+    // A switch has moved by then, by whatever means it was pressed.
+    switched(&target);
+    let Some(button) = closest(&target, "[data-assent-do]") else {
         return;
     };
     let Some(dialog) = closest(&button, "dialog") else {
@@ -127,11 +128,11 @@ fn expand(button: &Element) {
 }
 
 /// A category's switch moves those of its services; where all of these agree, the category's agrees with them.
-fn switched(event: &ev::Event) {
-    let Some(input) = event.target().map(JsCast::unchecked_into::<HtmlInputElement>) else {
+fn switched(target: &Element) {
+    let Some(input) = target.dyn_ref::<HtmlInputElement>() else {
         return;
     };
-    let Some(category) = closest(&input, ".assent-category") else {
+    let Some(category) = closest(input, ".assent-category") else {
         return;
     };
     let services = inputs(&category, "[data-category]");
@@ -147,31 +148,38 @@ fn switched(event: &ev::Event) {
             service.set_checked(input.checked());
         }
     }
-    count(&input);
+    count(&category);
 }
 
 /// Says how many of a category's services are on, where they are not all as the category is.
-fn count(input: &Element) {
-    let Some(category) = closest(input, ".assent-category") else {
+fn count(category: &Element) {
+    let Some(line) = category.query_selector(".assent-partly").ok().flatten() else {
         return;
     };
-    let services = inputs(&category, "[data-category]");
-    let on = services.iter().filter(|service| service.checked()).count();
-    if let Some(line) = category.query_selector(".assent-partly").ok().flatten() {
-        let own = inputs(&category, ":not([data-category])");
-        let is_on = own.first().is_some_and(HtmlInputElement::checked);
-        let differs = on != if is_on { services.len() } else { 0 };
-        let words = line.get_attribute("data-words").filter(|_| differs);
-        let words = words.unwrap_or_default().replace("{on}", &on.to_string());
-        line.set_text_content(Some(&words.replace("{all}", &services.len().to_string())));
+    let services = inputs(category, "[data-category]");
+    let is_on = !inputs(category, ":not([data-category]):checked").is_empty();
+    let on = inputs(category, "[data-category]:checked").len();
+    if on == if is_on { services.len() } else { 0 } {
+        line.set_text_content(None);
+    } else {
+        // The browser's own replacement: Rust's would be 3 KB more.
+        let words = JsString::from(line.get_attribute("data-words").unwrap_or_default());
+        let words = words
+            .replace("{on}", &on.to_string())
+            .replace("{all}", &services.len().to_string());
+        line.set_text_content(words.as_string().as_deref());
     }
 }
 
 /// The switches below an element that also match `which`.
 fn inputs(element: &Element, which: &str) -> Vec<HtmlInputElement> {
-    let found = element.query_selector_all(&["input", which].concat()).ok();
-    let found = found.iter();
+    elements(element, &["input", which].concat())
+}
+
+fn elements<T: JsCast>(element: &Element, selector: &str) -> Vec<T> {
+    let found = element.query_selector_all(selector).ok();
     found
+        .iter()
         .flat_map(|found| (0..found.length()).filter_map(|at| found.get(at)))
         .map(JsCast::unchecked_into)
         .collect()
