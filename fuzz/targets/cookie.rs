@@ -6,6 +6,7 @@ use assent_consent::{
     Categories,
     cookie::{LEN_MAX, Stored},
     decision::{Model, Objections, Terms, decide},
+    services::{MARKS, Services, are_exceptions},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -18,12 +19,16 @@ struct Visit<'a> {
     expiry_s: u32,
     valid_from_revision: u32,
     now_s: u32,
+    services: &'a [u8],
     cookie: &'a [u8],
 }
 
 fuzz_target!(|visit: Visit<'_>| {
     let stored = Stored::parse(visit.cookie);
-    if let Some(stored) = &stored {
+    let exceptions = stored.as_ref().and_then(|stored| stored.exceptions);
+    if let Some(stored) = &stored
+        && exceptions.is_none_or(are_exceptions)
+    {
         let mut out = [0; LEN_MAX];
         let len = stored.write(&mut out);
         assert_eq!(&out[..len], visit.cookie, "a cookie has one form");
@@ -34,6 +39,7 @@ fuzz_target!(|visit: Visit<'_>| {
         honours: Objections::from_bits(visit.honours),
         expiry_s: visit.expiry_s,
         valid_from_revision: visit.valid_from_revision,
+        by_service: !visit.services.is_empty(),
     };
     let seen = Objections::from_bits(visit.seen);
     let decision = decide(&terms, seen, stored.as_ref(), visit.now_s);
@@ -46,5 +52,14 @@ fuzz_target!(|visit: Visit<'_>| {
             stored.granted.contains(decision.granted),
             "nothing that was refused"
         );
+    }
+    let granted = Services::of(visit.services).granted(&decision, exceptions.unwrap_or_default());
+    assert_eq!(granted.categories(), decision.granted);
+    if terms.model == Model::OptIn && !decision.chosen {
+        let any = MARKS
+            .into_iter()
+            .any(|mark| granted.has(mark as u8) == Some(true));
+        // A list may name services of what is always granted.
+        assert!(!any || visit.services.iter().step_by(4).any(|category| *category == b'0'));
     }
 });

@@ -28,8 +28,9 @@ fuzz_target!(|input: (u8, &[u8], &[u8])| {
     let declared: Vec<bool> = list
         .split(|byte| *byte == b' ')
         .filter_map(|entry| match entry {
-            [digit @ b'0'..=b'3', pattern @ ..] if !pattern.is_empty() && matches(pattern, name) => {
-                Some(granted.bits() & (1 << (digit - b'0')) != 0)
+            [mark @ b'0'..=b'o', pattern @ ..] if !pattern.is_empty() && matches(pattern, name) => {
+                // Without a choice per service no slot is granted.
+                Some(*mark <= b'3' && granted.bits() & (1 << (mark - b'0')) != 0)
             }
             _ => None,
         })
