@@ -98,6 +98,56 @@ async fn a_visitor_without_scripts_decides_and_gets_a_receipt() {
 }
 
 #[tokio::test]
+async fn services_are_chosen_one_by_one_where_the_site_offers_it() {
+    let app = TestApp::new().await;
+    let mut config = super::shop();
+    config.service_choice = true;
+    let mut other = config.services[0].clone();
+    other.id = "pixel".to_owned();
+    other.name = "Pixel".to_owned();
+    config.services.push(other);
+    app.store
+        .publish_revision(super::ORGANISATION, &config, super::NOW_MS)
+        .await
+        .unwrap();
+    app.app.published.refresh(app.store.as_ref()).await.unwrap();
+    let page = app.get("/c/shop").header("accept-language", "en").empty().await;
+    assert!(page.text().contains("name=\"service-ads\""), "{}", page.text());
+    assert!(
+        page.text()
+            .contains("name=\"shown\" value=\"necessary service-assent\"")
+    );
+
+    let fields = "do=save&shown=necessary&targeting=on&service-pixel=on&service-unknown=on";
+    let form = format!("revision=2&notice={}&{fields}", app.notice());
+    let saved = app.post("/c/shop").form(&form).await;
+    assert_eq!(saved.status, 303);
+    let page = app.get("/c/shop").header("accept-language", "en");
+    let page = page.header("cookie", &saved.cookie()).empty().await;
+    // Both were off, and only the pixel was moved itself: the category takes the other along.
+    assert!(!page.text().contains("services allowed"), "{}", page.text());
+
+    app.clock.advance(1_000);
+    let fields = "do=save&shown=targeting+service-ads+service-pixel&targeting=on&service-pixel=on";
+    let form = format!("revision=2&notice={}&{fields}", app.notice());
+    let saved = app
+        .post("/c/shop")
+        .header("cookie", &saved.cookie())
+        .form(&form)
+        .await;
+    assert_eq!(saved.status, 303);
+    let page = app.get("/c/shop").header("accept-language", "en");
+    let page = page.header("cookie", &saved.cookie()).empty().await;
+    assert!(page.text().contains("1 of 2 services allowed"), "{}", page.text());
+    let key = saved.cookie().split(['=', '.']).nth(1).unwrap().to_owned();
+    let subject = Subject::of_key(&key).unwrap();
+    let history = app.store.history("shop", subject, 9).await.unwrap();
+    let services: Vec<_> = history.iter().map(|record| record.services.len()).collect();
+    assert_eq!(services, [1, 0]);
+    assert_eq!(history[0].services.get("ads"), Some(&false));
+}
+
+#[tokio::test]
 async fn a_signal_of_the_browser_counts_as_the_rule_says_and_is_shown() {
     let app = TestApp::new().await;
     let mut config = super::shop();
