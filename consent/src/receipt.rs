@@ -60,6 +60,12 @@ impl ReceiptSigner {
         })
     }
 
+    /// The key itself, which signs the log's checkpoints too: a receipt's signed text has no line feed and a
+    /// checkpoint's has three, so neither can be taken for the other.
+    pub const fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
     /// The public key.
     pub fn verifying_key(&self) -> VerifyingKey {
         self.key.verifying_key()
@@ -153,6 +159,15 @@ mod tests {
         let receipt = signer().sign(&record());
         assert_eq!(receipt, signer().sign(&record()));
         assert_eq!(verify(&receipt, &signer().verifying_key()), Ok(record()));
+    }
+
+    #[test]
+    fn the_commitment_is_that_of_the_golden_bytes() {
+        // (printf 'assent record v1\0'; cat record.json) | sha256sum
+        assert_eq!(
+            hex::encode(record().commitment()),
+            "3604f98452bcc0c27ba00325a019fc859a388fd460e4a7cd2db8c00f0036848b"
+        );
     }
 
     #[test]

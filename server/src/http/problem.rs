@@ -172,6 +172,7 @@ impl From<Refused> for Problem {
             Refused::Conflict => Self::field(StatusCode::CONFLICT, "id", "belongs to another record"),
             Refused::NotStored(reason) => reason.into(),
             Refused::Store(error) => error.into(),
+            Refused::Random(error) => error.into(),
         }
     }
 }
