@@ -50,14 +50,7 @@ impl ReceiptSigner {
 
     /// The public key as a JWK (RFC 8037).
     pub fn jwk(&self) -> serde_json::Value {
-        serde_json::json!({
-            "kty": "OKP",
-            "crv": "Ed25519",
-            "alg": "EdDSA",
-            "use": "sig",
-            "kid": self.kid,
-            "x": BASE64.encode(self.key.verifying_key().as_bytes()),
-        })
+        jwk(&self.key.verifying_key())
     }
 
     /// The key itself, which signs the log's checkpoints too: a receipt's signed text has no line feed and a
@@ -78,6 +71,30 @@ impl std::fmt::Debug for ReceiptSigner {
             .field("kid", &self.kid)
             .finish_non_exhaustive()
     }
+}
+
+/// A public key as a JWK (RFC 8037).
+pub fn jwk(key: &VerifyingKey) -> serde_json::Value {
+    serde_json::json!({
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "alg": "EdDSA",
+        "use": "sig",
+        "kid": key_id(key),
+        "x": BASE64.encode(key.as_bytes()),
+    })
+}
+
+/// The Ed25519 keys of a JWK set, as `/.well-known/jwks.json` has them. Other keys are left out.
+pub fn keys_of_jwks(jwks: &serde_json::Value) -> Vec<VerifyingKey> {
+    let keys = jwks["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
+    keys.iter()
+        .filter(|key| key["kty"] == "OKP" && key["crv"] == "Ed25519")
+        .filter_map(|key| {
+            let x = BASE64.decode(key["x"].as_str()?).ok()?;
+            VerifyingKey::from_bytes(x.as_slice().try_into().ok()?).ok()
+        })
+        .collect()
 }
 
 /// RFC 7638 thumbprint of an Ed25519 key.
@@ -138,6 +155,17 @@ pub fn verify(receipt: &str, key: &VerifyingKey) -> Result<ConsentRecord, Receip
     Ok(record)
 }
 
+/// Checks a receipt against several public keys, of which one has signed it.
+///
+/// # Errors
+/// What does not hold.
+pub fn verify_with(receipt: &str, keys: &[VerifyingKey]) -> Result<ConsentRecord, ReceiptError> {
+    keys.iter()
+        .map(|key| verify(receipt, key))
+        .find(|result| *result != Err(ReceiptError::UnknownKey))
+        .unwrap_or(Err(ReceiptError::UnknownKey))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +205,22 @@ mod tests {
             verify(&receipt, &signer().verifying_key()),
             Err(ReceiptError::UnknownKey)
         );
+    }
+
+    #[test]
+    fn keys_of_the_past_still_verify() {
+        let old = ReceiptSigner::new(&[8; 32]);
+        let jwks = serde_json::json!({ "keys": [signer().jwk(), { "kty": "RSA" }, old.jwk()] });
+        let keys = keys_of_jwks(&jwks);
+        assert_eq!(keys, [signer().verifying_key(), old.verifying_key()]);
+        for by in [signer(), old] {
+            assert_eq!(verify_with(&by.sign(&record()), &keys), Ok(record()));
+        }
+        let foreign = ReceiptSigner::new(&[9; 32]).sign(&record());
+        assert_eq!(verify_with(&foreign, &keys), Err(ReceiptError::UnknownKey));
+        assert_eq!(verify_with(&foreign, &[]), Err(ReceiptError::UnknownKey));
+        assert_eq!(verify_with("", &keys), Err(ReceiptError::Malformed));
+        assert_eq!(keys_of_jwks(&serde_json::json!([])), []);
     }
 
     #[test]

@@ -12,6 +12,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+use crate::ledger::checkpoints::Grown;
+
 /// The most submissions in one commit.
 const BATCH_MAX: usize = 512;
 
@@ -83,15 +85,20 @@ pub(crate) fn stuck(len: usize) -> (Queue, impl Sized) {
     (Queue { sender }, receiver)
 }
 
-/// Starts the appender with a queue for `len` submissions.
-pub(crate) fn start(store: Arc<dyn Store>, len: usize) -> (Queue, Appender) {
+/// Starts the appender with a queue for `len` submissions. It tells which logs grew.
+pub(crate) fn start(store: Arc<dyn Store>, len: usize, grown: Grown) -> (Queue, Appender) {
     let (sender, receiver) = mpsc::channel(len.max(1));
     let (stop, stopped) = oneshot::channel();
-    let task = tokio::spawn(run(store, receiver, stopped));
+    let task = tokio::spawn(run(store, grown, receiver, stopped));
     (Queue { sender }, Appender { stop, task })
 }
 
-async fn run(store: Arc<dyn Store>, mut queue: mpsc::Receiver<Work>, mut stopped: oneshot::Receiver<()>) {
+async fn run(
+    store: Arc<dyn Store>,
+    grown: Grown,
+    mut queue: mpsc::Receiver<Work>,
+    mut stopped: oneshot::Receiver<()>,
+) {
     let mut work = Vec::with_capacity(BATCH_MAX);
     let mut open = true;
     loop {
@@ -105,13 +112,13 @@ async fn run(store: Arc<dyn Store>, mut queue: mpsc::Receiver<Work>, mut stopped
                 if taken == 0 {
                     return;
                 }
-                commit(store.as_ref(), &mut work).await;
+                commit(store.as_ref(), &grown, &mut work).await;
             }
         }
     }
 }
 
-async fn commit(store: &dyn Store, work: &mut Vec<Work>) {
+async fn commit(store: &dyn Store, grown: &Grown, work: &mut Vec<Work>) {
     let mut batch = Batch::default();
     let mut answers = Vec::with_capacity(work.len());
     for work in work.drain(..) {
@@ -126,6 +133,11 @@ async fn commit(store: &dyn Store, work: &mut Vec<Work>) {
     match store.append(&batch).await {
         Ok(appended) => {
             debug_assert_eq!(appended.len(), answers.len(), "one answer for each record");
+            for (NewRecord { record, .. }, appended) in batch.records.iter().zip(&appended) {
+                if *appended == Appended::New {
+                    grown.add(&record.site);
+                }
+            }
             // A closed receiver is a client that went away; its record is stored all the same.
             for (answer, appended) in answers.into_iter().zip(appended) {
                 let _ = answer.send(Ok(appended));

@@ -1,0 +1,216 @@
+use std::ops::RangeInclusive;
+
+use assent_consent::{
+    ledger::{Checkpoint, Hash, LogProof, merkle},
+    receipt,
+};
+use serde_json::json;
+
+use super::{KEY, OTHER_KEY, TestApp, id_of};
+
+const LOG: &str = "/v1/sites/shop/log";
+
+impl TestApp {
+    /// Stores records of these numbers, and returns the last receipt.
+    async fn store_records(&self, ids: RangeInclusive<u128>) -> String {
+        let mut receipt = String::new();
+        for id in ids {
+            let answer = self.submit(&self.submission(id)).await;
+            assert_eq!(answer.status, 201);
+            answer.json()["receipt"]
+                .as_str()
+                .unwrap()
+                .clone_into(&mut receipt);
+        }
+        receipt
+    }
+
+    async fn proof(&self, id: u128, key: &str) -> super::Answer {
+        self.get(&format!("/v1/sites/shop/records/{}/proof", id_of(id)))
+            .header("authorization", &format!("Bearer {key}"))
+            .empty()
+            .await
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_is_served_once_there_is_one() {
+    let app = TestApp::new().await;
+    let path = format!("{LOG}/checkpoint");
+    insta::assert_snapshot!(app.get(&path).empty().await.line(), @r#"404 {"type":"about:blank","title":"Not Found","status":404,"detail":"The log has no checkpoint yet: no record was stored, or the first one just now."}"#);
+    app.sign().await;
+    assert_eq!(
+        app.get(&path).empty().await.status,
+        404,
+        "an empty log is not signed"
+    );
+    app.store_records(1..=3).await;
+    app.sign().await;
+    let answer = app.get(&path).empty().await;
+    insta::assert_snapshot!(answer.head(), @"");
+    let checkpoint = Checkpoint::open(answer.text(), &app.app.known_keys).unwrap();
+    assert_eq!(checkpoint.origin, "consent.example/v1/sites/shop/log");
+    assert_eq!(checkpoint.size, 3);
+    assert_eq!(
+        app.get("/v1/sites/other/log/checkpoint").empty().await.status,
+        404
+    );
+}
+
+#[tokio::test]
+async fn tiles_are_served_as_far_as_the_log_goes() {
+    let app = TestApp::new().await;
+    app.store_records(1..=3).await;
+    let get = async |path: &str| app.get(&format!("{LOG}/tile/{path}")).empty().await;
+    let entries = get("entries/000.p/3").await;
+    insta::assert_snapshot!(entries.head(), @"");
+    assert_eq!(entries.body.len(), 3 * 34);
+    let hashes = get("0/000.p/3").await;
+    assert_eq!(hashes.body[..32], merkle::leaf(&entries.body[2..34]).0);
+    assert_eq!(get("0/000.p/2").await.body, hashes.body[..64]);
+    for missing in [
+        "0/000",
+        "0/000.p/4",
+        "0/001.p/1",
+        "1/000.p/1",
+        "0/0",
+        "entries/000",
+        "x",
+        "0/000.p/3/",
+    ] {
+        assert_eq!(get(missing).await.status, 404, "{missing}");
+    }
+    insta::assert_snapshot!(get("0/000").await.line(), @r#"404 {"type":"about:blank","title":"Not Found","status":404,"detail":"The log has no such tile."}"#);
+
+    app.store_records(4..=258).await;
+    let full = get("0/000").await;
+    assert_eq!(
+        full.header("cache-control"),
+        "public, max-age=31536000, immutable"
+    );
+    assert_eq!(full.body.len(), 8192);
+    assert_eq!(full.body[..96], hashes.body);
+    assert_eq!(get("entries/000").await.body[..102], entries.body);
+    assert_eq!(get("1/000.p/1").await.body.len(), 32);
+}
+
+#[tokio::test]
+async fn whoever_has_a_record_gets_its_proof() {
+    let app = TestApp::new().await;
+    let receipt = app.store_records(1..=5).await;
+    let early = app.proof(5, KEY).await;
+    assert_eq!(early.header("retry-after"), "5");
+    insta::assert_snapshot!(early.line(), @r#"409 {"type":"about:blank","title":"Conflict","status":409,"detail":"The record is stored; no checkpoint covers it yet."}"#);
+    app.sign().await;
+    app.submit(&app.submission(6)).await;
+    assert_eq!(app.proof(6, KEY).await.status, 409);
+
+    let answer = app.proof(5, KEY).await;
+    insta::assert_snapshot!(answer.head(), @"");
+    let proof = LogProof::parse(answer.text()).unwrap();
+    assert_eq!((proof.index, proof.hashes.len()), (4, 1));
+    let checkpoint = Checkpoint::open(&proof.checkpoint, &app.app.known_keys).unwrap();
+    let record = receipt::verify_with(&receipt, &app.app.known_keys).unwrap();
+    let leaf = merkle::leaf(&record.commitment());
+    assert!(merkle::includes(leaf, 4, 5, &proof.hashes, checkpoint.root));
+
+    // The receipt is enough.
+    let by_entry = format!(
+        "/v1/sites/shop/records/{}/proof?entry={}",
+        id_of(5),
+        hex::encode(record.commitment())
+    );
+    assert_eq!(app.get(&by_entry).empty().await.body, answer.body);
+    let of_another = by_entry.replace(&id_of(5).to_string(), &id_of(4).to_string());
+    assert_eq!(app.get(&of_another).empty().await.status, 404);
+    assert_eq!(app.proof(5, OTHER_KEY).await.status, 404);
+    assert_eq!(app.proof(9, KEY).await.status, 404);
+    let without = app
+        .get(&format!("/v1/sites/shop/records/{}/proof", id_of(5)))
+        .empty()
+        .await;
+    assert_eq!(without.status, 401);
+}
+
+#[tokio::test]
+async fn each_checkpoint_extends_the_one_before() {
+    let app = TestApp::new().await;
+    for ids in [1..=1, 2..=5, 6..=305] {
+        app.store_records(ids).await;
+        app.clock.advance(60_000);
+        app.sign().await;
+        app.sign().await;
+    }
+    let history = app.get(&format!("{LOG}/checkpoints")).empty().await.json();
+    assert_eq!(history["next"], json!(null));
+    let heads: Vec<_> = history["checkpoints"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|head| Checkpoint::open(head["note"].as_str().unwrap(), &app.app.known_keys).unwrap())
+        .collect();
+    assert_eq!(
+        heads.iter().map(|head| head.size).collect::<Vec<_>>(),
+        [1, 5, 305]
+    );
+    for pair in heads.windows(2) {
+        let (from, to) = (pair[0].size, pair[1].size);
+        let answer = app
+            .get(&format!("{LOG}/proof?from={from}&to={to}"))
+            .empty()
+            .await
+            .json();
+        let proof: Vec<_> = answer["proof"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|hash| Hash::parse(hash.as_str().unwrap()).unwrap())
+            .collect();
+        assert!(merkle::extends(from, pair[0].root, to, pair[1].root, &proof));
+    }
+    let later = app.get(&format!("{LOG}/checkpoints?from=6")).empty().await.json();
+    assert_eq!(later["checkpoints"].as_array().unwrap().len(), 1);
+    for bad in [
+        "from=5&to=1",
+        "from=1&to=306",
+        "from=1",
+        "from=-1&to=5",
+        "from=x&to=y",
+    ] {
+        assert_eq!(
+            app.get(&format!("{LOG}/proof?{bad}")).empty().await.status,
+            400,
+            "{bad}"
+        );
+    }
+    assert_eq!(
+        app.get(&format!("{LOG}/checkpoints?from=x")).empty().await.status,
+        400
+    );
+}
+
+#[tokio::test]
+async fn erased_entries_are_listed() {
+    let app = TestApp::new().await;
+    app.store_records(1..=3).await;
+    let subject = assent_consent::record::Subject::of_key(KEY).unwrap();
+    assert!(
+        app.store
+            .erase("shop", id_of(2), subject, super::NOW_MS)
+            .await
+            .unwrap()
+    );
+    let erased = app.get(&format!("{LOG}/erased")).empty().await;
+    insta::assert_snapshot!(erased.line(), @"");
+    app.sign().await;
+    assert_eq!(app.proof(2, KEY).await.status, 404);
+    assert_eq!(app.proof(3, KEY).await.status, 200);
+}
+
+#[tokio::test]
+async fn keys_of_the_past_are_published() {
+    let app = TestApp::new().await;
+    let keys = app.get("/.well-known/jwks.json").empty().await.json();
+    assert_eq!(receipt::keys_of_jwks(&keys), app.app.known_keys);
+    assert_eq!(app.app.known_keys.len(), 2);
+}
