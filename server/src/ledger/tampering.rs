@@ -135,7 +135,14 @@ async fn what_was_not_touched_is_in_order() {
         (600, 3, Some(599))
     );
     assert!(case.starts().await);
-    insta::assert_snapshot!(report.to_string(), @"");
+    insta::assert_snapshot!(report.to_string(), @"
+    600 entries were replayed.
+    3 checkpoints hold, each a beginning of the next; the last one covers 600 entries.
+    599 records are the ones that were logged.
+    1 records were erased on request:
+      entry 7, 2026-11-21 20:00 UTC
+    Nothing was altered, removed or added.
+    ");
 }
 
 #[tokio::test]

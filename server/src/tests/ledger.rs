@@ -47,7 +47,14 @@ async fn a_checkpoint_is_served_once_there_is_one() {
     app.store_records(1..=3).await;
     app.sign().await;
     let answer = app.get(&path).empty().await;
-    insta::assert_snapshot!(answer.head(), @"");
+    insta::assert_snapshot!(answer.head(), @"
+    200 OK
+    access-control-allow-origin: *
+    cache-control: no-cache
+    content-type: text/plain; charset=utf-8
+    cross-origin-resource-policy: cross-origin
+    x-content-type-options: nosniff
+    ");
     let checkpoint = Checkpoint::open(answer.text(), &app.app.known_keys).unwrap();
     assert_eq!(checkpoint.origin, "consent.example/v1/sites/shop/log");
     assert_eq!(checkpoint.size, 3);
@@ -63,7 +70,14 @@ async fn tiles_are_served_as_far_as_the_log_goes() {
     app.store_records(1..=3).await;
     let get = async |path: &str| app.get(&format!("{LOG}/tile/{path}")).empty().await;
     let entries = get("entries/000.p/3").await;
-    insta::assert_snapshot!(entries.head(), @"");
+    insta::assert_snapshot!(entries.head(), @"
+    200 OK
+    access-control-allow-origin: *
+    cache-control: public, max-age=60
+    content-type: application/octet-stream
+    cross-origin-resource-policy: cross-origin
+    x-content-type-options: nosniff
+    ");
     assert_eq!(entries.body.len(), 3 * 34);
     let hashes = get("0/000.p/3").await;
     assert_eq!(hashes.body[..32], merkle::leaf(&entries.body[2..34]).0);
@@ -106,7 +120,13 @@ async fn whoever_has_a_record_gets_its_proof() {
     assert_eq!(app.proof(6, KEY).await.status, 409);
 
     let answer = app.proof(5, KEY).await;
-    insta::assert_snapshot!(answer.head(), @"");
+    insta::assert_snapshot!(answer.head(), @"
+    200 OK
+    cache-control: no-store
+    content-type: text/plain; charset=utf-8
+    vary: origin
+    x-content-type-options: nosniff
+    ");
     let proof = LogProof::parse(answer.text()).unwrap();
     assert_eq!((proof.index, proof.hashes.len()), (4, 1));
     let checkpoint = Checkpoint::open(&proof.checkpoint, &app.app.known_keys).unwrap();
@@ -201,7 +221,7 @@ async fn erased_entries_are_listed() {
             .unwrap()
     );
     let erased = app.get(&format!("{LOG}/erased")).empty().await;
-    insta::assert_snapshot!(erased.line(), @"");
+    insta::assert_snapshot!(erased.line(), @r#"200 {"erased":[{"index":1,"erased_at_ms":1795291200000}],"next":null}"#);
     app.sign().await;
     assert_eq!(app.proof(2, KEY).await.status, 404);
     assert_eq!(app.proof(3, KEY).await.status, 200);
