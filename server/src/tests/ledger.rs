@@ -1,9 +1,12 @@
-use std::ops::RangeInclusive;
+use std::{collections::HashMap, ops::RangeInclusive};
 
 use assent_consent::{
-    ledger::{Checkpoint, Hash, LogProof, merkle},
+    ledger::{Checkpoint, Hash, LogProof, NoteKey, Tile, merkle, note::Role},
     receipt,
+    record::{Salt, Subject},
 };
+use assent_store::{Batch, NewRecord};
+use axum::body::Bytes;
 use serde_json::json;
 
 use super::{KEY, OTHER_KEY, TestApp, id_of};
@@ -11,18 +14,28 @@ use super::{KEY, OTHER_KEY, TestApp, id_of};
 const LOG: &str = "/v1/sites/shop/log";
 
 impl TestApp {
-    /// Stores records of these numbers, and returns the last receipt.
+    /// Stores records of these numbers, the first through HTTP and the rest like it, and returns the last receipt.
     async fn store_records(&self, ids: RangeInclusive<u128>) -> String {
-        let mut receipt = String::new();
-        for id in ids {
-            let answer = self.submit(&self.submission(id)).await;
-            assert_eq!(answer.status, 201);
-            answer.json()["receipt"]
-                .as_str()
-                .unwrap()
-                .clone_into(&mut receipt);
+        let first = *ids.start();
+        assert_eq!(self.submit(&self.submission(first)).await.status, 201);
+        let subject = Subject::of_key(KEY).unwrap();
+        let mut record = self
+            .store
+            .record("shop", id_of(first), subject)
+            .await
+            .unwrap()
+            .unwrap();
+        let mut batch = Batch::default();
+        for id in ids.skip(1) {
+            record.id = id_of(id);
+            record.salt = Salt(id.to_be_bytes());
+            batch.records.push(NewRecord {
+                record: record.clone(),
+                counts: Vec::new(),
+            });
         }
-        receipt
+        self.store.append(&batch).await.unwrap();
+        self.app.signer.sign(&record)
     }
 
     async fn proof(&self, id: u128, key: &str) -> super::Answer {
@@ -213,7 +226,7 @@ async fn each_checkpoint_extends_the_one_before() {
 async fn erased_entries_are_listed() {
     let app = TestApp::new().await;
     app.store_records(1..=3).await;
-    let subject = assent_consent::record::Subject::of_key(KEY).unwrap();
+    let subject = Subject::of_key(KEY).unwrap();
     assert!(
         app.store
             .erase("shop", id_of(2), subject, super::NOW_MS)
@@ -233,4 +246,90 @@ async fn keys_of_the_past_are_published() {
     let keys = app.get("/.well-known/jwks.json").empty().await.json();
     assert_eq!(receipt::keys_of_jwks(&keys), app.app.known_keys);
     assert_eq!(app.app.known_keys.len(), 2);
+}
+
+/// The tiles that the server serves, for the crate `tlog_tiles`.
+struct Served(HashMap<String, Bytes>);
+
+impl tlog_tiles::TileReader for Served {
+    fn height(&self) -> u8 {
+        8
+    }
+
+    fn read_tiles(&self, tiles: &[tlog_tiles::Tile]) -> Result<Vec<Vec<u8>>, tlog_tiles::Error> {
+        let body = |tile: &tlog_tiles::Tile| {
+            // The crate writes paths as Go's checksum database does, with the height.
+            let path = tile.path().replacen("tile/8/", "tile/", 1);
+            self.0[&path].to_vec()
+        };
+        Ok(tiles.iter().map(body).collect())
+    }
+
+    fn save_tiles(&self, _: &[tlog_tiles::Tile], _: &[Vec<u8>]) {}
+}
+
+/// Cloudflare's `tlog_tiles` and `signed_note`, which serve and check Certificate Transparency logs, read the log from
+/// what is served and come to the same conclusions.
+#[tokio::test]
+async fn an_independent_implementation_verifies_the_log() {
+    let app = TestApp::new().await;
+    app.store_records(1..=70).await;
+    app.sign().await;
+    let receipt = app.store_records(71..=600).await;
+    app.sign().await;
+    let note = app.get(&format!("{LOG}/checkpoint")).empty().await;
+    let origin = "consent.example/v1/sites/shop/log";
+    let key = NoteKey::new(origin, Role::Log, app.app.signer.verifying_key()).unwrap();
+    let verifier = signed_note::StandardVerifier::new(&key.to_string()).unwrap();
+    let verifiers = signed_note::VerifierList::new(vec![Box::new(verifier)]);
+    let signed = |note: &[u8]| {
+        let note = signed_note::Note::from_bytes(note).unwrap();
+        let (verified, unknown) = note.verify(&verifiers).unwrap();
+        assert_eq!((verified.len(), unknown.len()), (1, 0));
+        tlog_tiles::Checkpoint::from_bytes(note.text()).unwrap()
+    };
+    let checkpoint = signed(&note.body);
+    assert_eq!((checkpoint.origin(), checkpoint.size()), (origin, 600));
+
+    let mut tiles = HashMap::new();
+    let full = (0..2).filter_map(|number| Tile::of_tree(0, number, 600));
+    for tile in Tile::edge(600).chain(full) {
+        let body = app.get(&format!("{LOG}/{}", tile.path())).empty().await.body;
+        tiles.insert(tile.path(), body);
+    }
+    let served = Served(tiles);
+    let root = *checkpoint.hash();
+    let reader = tlog_tiles::TileHashReader::new(600, root, &served);
+    assert_eq!(tlog_tiles::tree_hash(600, &reader).unwrap(), root);
+
+    let record = receipt::verify_with(&receipt, &app.app.known_keys).unwrap();
+    let proof = LogProof::parse(app.proof(600, KEY).await.text()).unwrap();
+    let theirs = |hashes: &[Hash]| {
+        hashes
+            .iter()
+            .map(|hash| tlog_tiles::Hash(hash.0))
+            .collect::<Vec<_>>()
+    };
+    let hashes = theirs(&proof.hashes);
+    let leaf = tlog_tiles::record_hash(&record.commitment());
+    tlog_tiles::check_record(&hashes, 600, root, proof.index, leaf).unwrap();
+    assert_eq!(
+        tlog_tiles::prove_record(600, proof.index, &reader).unwrap(),
+        hashes
+    );
+
+    let history = app.get(&format!("{LOG}/checkpoints")).empty().await.json();
+    let first = signed(history["checkpoints"][0]["note"].as_str().unwrap().as_bytes());
+    let answer = app
+        .get(&format!("{LOG}/proof?from=70&to=600"))
+        .empty()
+        .await
+        .json();
+    let hashes: Vec<_> = answer["proof"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|hash| tlog_tiles::Hash::parse_hash(hash.as_str().unwrap()).unwrap())
+        .collect();
+    tlog_tiles::check_tree(&hashes, 600, root, 70, *first.hash()).unwrap();
 }
