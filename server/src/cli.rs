@@ -257,7 +257,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         } => {
             let place = log.as_deref().map(Place::of);
             let work = command::verify(&receipt, place.as_ref(), keys.as_deref(), proof.as_deref());
-            return report(serve::runtime()?.block_on(work)?);
+            return report(&serve::runtime()?.block_on(work)?);
         }
         Command::Audit {
             log,
@@ -271,7 +271,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
                 None => Place::of(&log.unwrap_or_default()),
             };
             let work = command::audit(&place, site.as_deref(), keys.as_deref(), checkpoint.as_deref());
-            return report(serve::runtime()?.block_on(work)?);
+            return report(&serve::runtime()?.block_on(work)?);
         }
         Command::Keys {
             command: KeyCommand::Rotate { options },
@@ -283,7 +283,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn report(outcome: Outcome) -> Result<ExitCode, Failure> {
+fn report(outcome: &Outcome) -> Result<ExitCode, Failure> {
     print(&outcome.text)?;
     Ok(if outcome.holds {
         ExitCode::SUCCESS

@@ -46,6 +46,18 @@ impl Role {
     }
 }
 
+/// A signature that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signed {
+    /// The log's.
+    ByLog,
+    /// A witness's.
+    ByWitness {
+        /// When it saw this head, in seconds since 1970.
+        at_s: u64,
+    },
+}
+
 /// A public key with the name that it signs under.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoteKey {
@@ -156,12 +168,11 @@ impl Note {
         &self.text
     }
 
-    /// Checks the signature of one key. `None` if the key has not signed; else the time at which it did, in seconds
-    /// since 1970, if it is a witness.
+    /// Checks the signature of one key. `None` if the key has not signed.
     ///
     /// # Errors
     /// [`NoteError::Altered`] if the signature does not fit.
-    pub fn signed_by(&self, key: &NoteKey) -> Result<Option<Option<u64>>, NoteError> {
+    pub fn signed_by(&self, key: &NoteKey) -> Result<Option<Signed>, NoteError> {
         let id = key.id();
         let mut found = None;
         for line in &self.signatures {
@@ -190,18 +201,18 @@ impl Line {
     }
 
     /// `None` if the signature does not fit.
-    fn check(&self, key: &NoteKey, text: &str) -> Option<Option<u64>> {
-        let (time_s, message, signature) = match key.role {
-            Role::Log => (None, text.to_owned(), self.signature.as_slice()),
+    fn check(&self, key: &NoteKey, text: &str) -> Option<Signed> {
+        let (signed, message, signature) = match key.role {
+            Role::Log => (Signed::ByLog, text.to_owned(), self.signature.as_slice()),
             Role::Witness => {
                 let (time, signature) = self.signature.split_first_chunk::<8>()?;
-                let time_s = u64::from_be_bytes(*time);
-                (Some(time_s), cosigned(time_s, text), signature)
+                let at_s = u64::from_be_bytes(*time);
+                (Signed::ByWitness { at_s }, cosigned(at_s, text), signature)
             }
         };
         let signature = Signature::from_slice(signature).ok()?;
         key.key.verify_strict(message.as_bytes(), &signature).ok()?;
-        Some(time_s)
+        Some(signed)
     }
 }
 
@@ -270,14 +281,14 @@ mod tests {
         );
         let note = Note::parse(&note).unwrap();
         assert_eq!(note.text(), text);
-        assert_eq!(note.signed_by(&key), Ok(Some(None)));
+        assert_eq!(note.signed_by(&key), Ok(Some(Signed::ByLog)));
     }
 
     #[test]
     fn a_note_is_checked_against_the_keys_that_are_known() {
         let note = sign("log.example/shop\n1\nroot\n", "log.example/shop", &key()).unwrap();
         let read = Note::parse(&note).unwrap();
-        assert_eq!(read.signed_by(&known(Role::Log)), Ok(Some(None)));
+        assert_eq!(read.signed_by(&known(Role::Log)), Ok(Some(Signed::ByLog)));
         assert_eq!(read.signed_by(&known(Role::Witness)), Ok(None));
         let renamed = NoteKey::new("log.example/other", Role::Log, key().verifying_key()).unwrap();
         assert_eq!(read.signed_by(&renamed), Ok(None));
@@ -298,8 +309,11 @@ mod tests {
         .unwrap();
         let both = Note::parse(&format!("{note}{line}")).unwrap();
         let key = NoteKey::new("witness.example", Role::Witness, witness.verifying_key()).unwrap();
-        assert_eq!(both.signed_by(&key), Ok(Some(Some(1_679_315_147))));
-        assert_eq!(both.signed_by(&known(Role::Log)), Ok(Some(None)));
+        assert_eq!(
+            both.signed_by(&key),
+            Ok(Some(Signed::ByWitness { at_s: 1_679_315_147 }))
+        );
+        assert_eq!(both.signed_by(&known(Role::Log)), Ok(Some(Signed::ByLog)));
         assert_eq!(NoteKey::parse(&key.to_string()), Some(key.clone()));
 
         let foreign = sign("log.example/shop\n2\nroot\n", "log.example/shop", &self::key()).unwrap();
@@ -363,7 +377,7 @@ mod tests {
             let at = at.index(bytes.len());
             bytes[at] ^= 1 << bit;
             if let Ok(note) = String::from_utf8(bytes).map_err(|_| ()).and_then(|note| Note::parse(&note).map_err(|_| ())) {
-                prop_assert_ne!(note.signed_by(&known(Role::Log)), Ok(Some(None)));
+                prop_assert_ne!(note.signed_by(&known(Role::Log)), Ok(Some(Signed::ByLog)));
             }
         }
     }

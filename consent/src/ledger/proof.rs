@@ -24,7 +24,7 @@ pub struct Plan {
 impl Plan {
     /// The root, as the only hash. A tree without leaves needs no tiles, and [`Plan::resolve`] gives no hash.
     pub fn root(size: u64) -> Self {
-        let subtrees = if size == 0 { Vec::new() } else { vec![0..size] };
+        let subtrees = (size > 0).then_some(0..size).into_iter().collect();
         Self { size, subtrees }
     }
 

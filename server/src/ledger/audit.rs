@@ -185,14 +185,14 @@ pub(crate) async fn stored(
     earlier: Option<&Checkpoint>,
 ) -> Result<Report, LogError> {
     let stored = StoredLog { store, site };
-    let size = store.log_size(site).await?;
-    let mut report = log(&stored, Some(size), keys, earlier).await?;
+    let entries_now = store.log_size(site).await?;
+    let mut report = log(&stored, Some(entries_now), keys, earlier).await?;
     let erased: BTreeSet<u64> = report.erased.iter().map(|(leaf, _)| *leaf).collect();
     let mut altered = Vec::new();
     let mut intact = 0;
     let mut records = store.log_records(site, 0, PAGE).await?.into_iter().peekable();
-    for number in 0..size.div_ceil(256) {
-        let Some(tile) = Tile::of_tree(0, number, size) else {
+    for number in 0..entries_now.div_ceil(256) {
+        let Some(tile) = Tile::of_tree(0, number, entries_now) else {
             continue;
         };
         let Ok(entries) = stored.entries(tile).await else {
@@ -231,7 +231,7 @@ pub(crate) async fn stored(
             },
         });
     }
-    let mut next = size;
+    let mut next = entries_now;
     loop {
         let beyond = store.log_records(site, next, PAGE).await?;
         let Some(last) = beyond.last() else { break };

@@ -136,30 +136,31 @@ pub(crate) async fn sign(
     now_ms: i64,
 ) -> Result<(), Mismatch> {
     let log = StoredLog { store, site };
-    let size = store.log_size(site).await?;
+    let now = store.log_size(site).await?;
     let last = last(&log, signatory.known).await?;
-    if size == last.as_ref().map_or(0, |last| last.size) {
+    if now == last.as_ref().map_or(0, |last| last.size) {
         return Ok(());
     }
     // A log keeps its name when the server moves to another address.
-    let origin = match last {
-        Some(last) => {
-            extends(&log, size, &last).await?;
-            last.origin
-        }
-        None => {
-            let host = signatory.origin.split_once("://").map_or("", |(_, host)| host);
-            format!("{host}/v1/sites/{site}/log")
-        }
+    let origin = if let Some(last) = last {
+        extends(&log, now, &last).await?;
+        last.origin
+    } else {
+        let host = signatory.origin.split_once("://").map_or("", |(_, host)| host);
+        format!("{host}/v1/sites/{site}/log")
     };
-    let root = log.root(size).await?;
-    let checkpoint = Checkpoint { origin, size, root };
+    let root = log.root(now).await?;
+    let checkpoint = Checkpoint {
+        origin,
+        size: now,
+        root,
+    };
     let note = checkpoint.sign(signatory.key).ok_or(Mismatch::Head {
-        size,
+        size: now,
         why: NoteError::Malformed,
     })?;
     let head = SignedHead {
-        size,
+        size: now,
         note,
         made_at_ms: now_ms,
     };
@@ -174,14 +175,14 @@ pub(crate) async fn check_edge(
     known: &[VerifyingKey],
 ) -> Result<(), Mismatch> {
     let log = StoredLog { store, site };
-    let size = store.log_size(site).await?;
+    let now = store.log_size(site).await?;
     if let Some(last) = last(&log, known).await? {
-        extends(&log, size, &last).await?;
+        extends(&log, now, &last).await?;
     }
-    let edge: Vec<_> = Tile::edge(size).collect();
+    let edge: Vec<_> = Tile::edge(now).collect();
     for above in edge.iter().filter(|tile| tile.level > 0) {
         let number = above.number * 256 + u64::from(above.width) - 1;
-        let Some(below) = Tile::of_tree(above.level - 1, number, size) else {
+        let Some(below) = Tile::of_tree(above.level - 1, number, now) else {
             continue;
         };
         let root = merkle::root(log.hashes(below).await?);

@@ -284,8 +284,8 @@ async fn an_independent_implementation_verifies_the_log() {
     let verifiers = signed_note::VerifierList::new(vec![Box::new(verifier)]);
     let signed = |note: &[u8]| {
         let note = signed_note::Note::from_bytes(note).unwrap();
-        let (verified, unknown) = note.verify(&verifiers).unwrap();
-        assert_eq!((verified.len(), unknown.len()), (1, 0));
+        let (known, unknown) = note.verify(&verifiers).unwrap();
+        assert_eq!((known.len(), unknown.len()), (1, 0));
         tlog_tiles::Checkpoint::from_bytes(note.text()).unwrap()
     };
     let checkpoint = signed(&note.body);

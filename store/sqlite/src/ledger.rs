@@ -117,8 +117,8 @@ async fn grow(
         let mut rest = added.as_slice();
         while !rest.is_empty() {
             let number = end / tile::WIDTH;
-            let room = usize::try_from(tile::WIDTH - end % tile::WIDTH).unwrap_or(rest.len());
-            let (part, others) = rest.split_at(room.min(rest.len()));
+            let free = usize::try_from(tile::WIDTH - end % tile::WIDTH).unwrap_or(rest.len());
+            let (part, others) = rest.split_at(free.min(rest.len()));
             end += part.len() as u64;
             rest = others;
             if end % tile::WIDTH == 0 {
@@ -166,7 +166,7 @@ async fn read_tile(
 
 /// A log's size.
 pub(crate) async fn size(readers: &SqlitePool, site: &str) -> Result<u64> {
-    let size = sqlx::query_scalar!(
+    let entries = sqlx::query_scalar!(
         r#"select ledger_tile.number * 256 + length(body) / 32 as "size!: i64"
         from site
         join ledger_tile on ledger_tile.site_number = site.number and level = 0
@@ -178,7 +178,7 @@ pub(crate) async fn size(readers: &SqlitePool, site: &str) -> Result<u64> {
     .fetch_optional(readers)
     .await
     .map_err(database)?;
-    SIZE.number(size.unwrap_or(0))
+    SIZE.number(entries.unwrap_or(0))
 }
 
 pub(crate) async fn tile(
@@ -203,12 +203,12 @@ pub(crate) async fn tile(
 }
 
 pub(crate) async fn put_head(writer: &SqlitePool, site: &str, head: &SignedHead) -> Result<()> {
-    let size = i64::try_from(head.size).unwrap_or(i64::MAX);
+    let entries = i64::try_from(head.size).unwrap_or(i64::MAX);
     sqlx::query!(
         "insert into checkpoint (site_number, size, note, made_at_ms)
         select number, ?, ?, ? from site where id = ?
         on conflict (site_number, size) do nothing",
-        size,
+        entries,
         head.note,
         head.made_at_ms,
         site,

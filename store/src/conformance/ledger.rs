@@ -13,9 +13,9 @@ use crate::{Appended, Batch, Erasure, SignedHead, Store};
 
 /// The entries of a site's log, from its tiles.
 async fn entries(store: &dyn Store, site: &str) -> Vec<[u8; 32]> {
-    let size = store.log_size(site).await.expect("reads");
+    let len = store.log_size(site).await.expect("reads");
     let mut entries = Vec::new();
-    for number in 0..size.div_ceil(tile::WIDTH) {
+    for number in 0..len.div_ceil(tile::WIDTH) {
         let body = store
             .log_tile(site, 0, number)
             .await
@@ -23,7 +23,7 @@ async fn entries(store: &dyn Store, site: &str) -> Vec<[u8; 32]> {
             .expect("a tile");
         entries.extend(tile::hashes(&body).expect("a tile").iter().map(|hash| hash.0));
     }
-    assert_eq!(entries.len() as u64, size);
+    assert_eq!(entries.len() as u64, len);
     entries
 }
 
@@ -93,7 +93,7 @@ pub(super) async fn duplicates_and_the_unknown_leave_no_gap_in_the_log(store: &d
     let mut unknown = site.record(20);
     unknown.revision = 7;
     let mut elsewhere = site.record(21);
-    elsewhere.site = "unknown".to_owned();
+    "unknown".clone_into(&mut elsewhere.site);
     let offered = [
         &records[2],
         &again,
