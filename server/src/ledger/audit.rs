@@ -4,7 +4,7 @@
 //! be replayed: that nothing in it was changed since it was first signed.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
 };
 
@@ -22,6 +22,8 @@ const PAGE: u32 = 1000;
 /// What an audit found.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
+    /// Entries that the log says it has.
+    size: u64,
     /// Entries that were replayed.
     pub(crate) entries: u64,
     /// Entries that a checkpoint covers.
@@ -121,18 +123,18 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Replays a log of `size` entries, or as many as the last checkpoint covers. `earlier` is a checkpoint that was kept
-/// elsewhere.
+/// Replays a log. `earlier` is a checkpoint that was kept elsewhere.
 pub(crate) async fn log(
     log: &dyn Log,
-    size: Option<u64>,
     keys: &[VerifyingKey],
     earlier: Option<&Checkpoint>,
 ) -> Result<Report, LogError> {
     let mut report = Report::default();
     let heads = heads(log, keys, &mut report).await?;
     let signed = heads.last_key_value().map_or(0, |(size, _)| *size);
-    let size = size.unwrap_or(signed);
+    // The log may grow meanwhile: what is asked later is at least what was signed before.
+    let size = log.size().await?.unwrap_or(signed);
+    report.size = size;
     if size < signed {
         report.faults.push(Fault::Truncated {
             entries: size,
@@ -185,14 +187,13 @@ pub(crate) async fn stored(
     earlier: Option<&Checkpoint>,
 ) -> Result<Report, LogError> {
     let stored = StoredLog { store, site };
-    let entries_now = store.log_size(site).await?;
-    let mut report = log(&stored, Some(entries_now), keys, earlier).await?;
+    let mut report = log(&stored, keys, earlier).await?;
     let erased: BTreeSet<u64> = report.erased.iter().map(|(leaf, _)| *leaf).collect();
     let mut altered = Vec::new();
     let mut intact = 0;
     let mut records = store.log_records(site, 0, PAGE).await?.into_iter().peekable();
-    for number in 0..entries_now.div_ceil(256) {
-        let Some(tile) = Tile::of_tree(0, number, entries_now) else {
+    for number in 0..report.size.div_ceil(256) {
+        let Some(tile) = Tile::of_tree(0, number, report.size) else {
             continue;
         };
         let Ok(entries) = stored.entries(tile).await else {
@@ -211,15 +212,19 @@ pub(crate) async fn stored(
                     Err(error) => return Err(error.into()),
                 },
                 None if erased.contains(&leaf) => (),
-                None => report.faults.push(Fault::Deleted { leaf }),
+                None => {
+                    // It may have been erased just now.
+                    let erasures = store.log_erasures(site, leaf, 1).await?;
+                    if erasures.first().is_none_or(|erasure| erasure.leaf != leaf) {
+                        report.faults.push(Fault::Deleted { leaf });
+                    }
+                }
             }
         }
     }
+    let homes: HashMap<_, _> = altered.iter().map(|(leaf, entry, _)| (*entry, *leaf)).collect();
     for (leaf, _, record) in &altered {
-        let moved = record.and_then(|(_, commitment)| {
-            let home = altered.iter().find(|(_, entry, _)| *entry == commitment)?;
-            Some(home.0)
-        });
+        let moved = record.and_then(|(_, commitment)| homes.get(&commitment).copied());
         report.faults.push(match (moved, record) {
             (Some(belongs_to), _) => Fault::Moved {
                 leaf: *leaf,
@@ -231,12 +236,14 @@ pub(crate) async fn stored(
             },
         });
     }
-    let mut next = entries_now;
+    let mut next = report.size;
     loop {
         let beyond = store.log_records(site, next, PAGE).await?;
         let Some(last) = beyond.last() else { break };
         next = last.leaf + 1;
-        for logged in beyond {
+        // What was stored since the replay began has its entry as well.
+        let now = store.log_size(site).await?;
+        for logged in beyond.into_iter().filter(|logged| logged.leaf >= now) {
             report.faults.push(Fault::Inserted {
                 leaf: logged.leaf,
                 id: logged.record.map_or_else(

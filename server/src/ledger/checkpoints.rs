@@ -136,8 +136,9 @@ pub(crate) async fn sign(
     now_ms: i64,
 ) -> Result<(), Mismatch> {
     let log = StoredLog { store, site };
-    let now = store.log_size(site).await?;
+    // In this order: another node may append and sign meanwhile.
     let last = last(&log, signatory.known).await?;
+    let now = store.log_size(site).await?;
     if now == last.as_ref().map_or(0, |last| last.size) {
         return Ok(());
     }
@@ -175,8 +176,9 @@ pub(crate) async fn check_edge(
     known: &[VerifyingKey],
 ) -> Result<(), Mismatch> {
     let log = StoredLog { store, site };
+    let last = last(&log, known).await?;
     let now = store.log_size(site).await?;
-    if let Some(last) = last(&log, known).await? {
+    if let Some(last) = last {
         extends(&log, now, &last).await?;
     }
     let edge: Vec<_> = Tile::edge(now).collect();

@@ -201,7 +201,7 @@ pub(crate) async fn audit(
     match place {
         Place::Address(address) => {
             let log = remote(address, site)?;
-            let report = audit::log(&log, None, &keys, earlier.as_ref()).await?;
+            let report = audit::log(&log, &keys, earlier.as_ref()).await?;
             add(site.unwrap_or(address), &report);
         }
         Place::Folder(folder) => {

@@ -30,6 +30,9 @@ pub(crate) trait Log: Send + Sync {
     /// The entries below a tile of level 0, as many as its width says.
     async fn entries(&self, tile: Tile) -> Result<Vec<[u8; 32]>, LogError>;
 
+    /// How many entries it has now; `None` if only its checkpoints say that.
+    async fn size(&self) -> Result<Option<u64>, LogError>;
+
     /// Signed heads from a size on, smallest first; not all, but at least one if there is one.
     async fn heads(&self, from: u64) -> Result<Vec<SignedHead>, LogError>;
 

@@ -140,6 +140,10 @@ impl Log for RemoteLog {
             .ok_or(LogError::Malformed(path))
     }
 
+    async fn size(&self) -> Result<Option<u64>, LogError> {
+        Ok(None)
+    }
+
     async fn heads(&self, from: u64) -> Result<Vec<SignedHead>, LogError> {
         let heads: Heads = self.json(&format!("{}/log/checkpoints?from={from}", self.site))?;
         Ok(heads

@@ -65,6 +65,10 @@ impl Log for StoredLog<'_> {
         Ok(body.as_chunks::<32>().0.to_vec())
     }
 
+    async fn size(&self) -> Result<Option<u64>, LogError> {
+        Ok(Some(self.store.log_size(self.site).await?))
+    }
+
     async fn heads(&self, from: u64) -> Result<Vec<SignedHead>, LogError> {
         Ok(self.store.heads(self.site, from, PAGE).await?)
     }

@@ -49,14 +49,7 @@ impl Case {
             .await
             .unwrap();
         for numbers in [0..100, 100..300, 300..RECORDS] {
-            let records = numbers
-                .map(|number| {
-                    let subject = sample::subject(number);
-                    sample::accepted(&notice, sample::record(&notice, notice.hash(), number, subject))
-                })
-                .collect();
-            let counts = Vec::new();
-            store.append(&Batch { records, counts }).await.unwrap();
+            append(&store, numbers).await;
             case.sign(&store).await.unwrap();
         }
         assert!(
@@ -120,6 +113,18 @@ impl Case {
     }
 }
 
+async fn append(store: &SqliteStore, numbers: std::ops::Range<u32>) {
+    let notice = sample::notice(&sample::config("shop"), "first");
+    let records = numbers
+        .map(|number| {
+            let subject = sample::subject(number);
+            sample::accepted(&notice, sample::record(&notice, notice.hash(), number, subject))
+        })
+        .collect();
+    let counts = Vec::new();
+    store.append(&Batch { records, counts }).await.unwrap();
+}
+
 fn id(number: u32) -> String {
     sample::id(number).to_string()
 }
@@ -143,6 +148,36 @@ async fn what_was_not_touched_is_in_order() {
       entry 7, 2026-11-21 20:00 UTC
     Nothing was altered, removed or added.
     ");
+}
+
+#[tokio::test]
+async fn what_is_stored_during_the_audit_is_in_order() {
+    let case = Case::new().await;
+    let store = SqliteStore::open(&case.database).await.unwrap();
+    let keys = [case.signer.verifying_key()];
+    let growing = async {
+        for first in (RECORDS..RECORDS + 600).step_by(20) {
+            append(&store, first..first + 20).await;
+            case.sign(&store).await.unwrap();
+            let subject = sample::subject(first);
+            assert!(
+                store
+                    .erase("shop", sample::id(first), subject, NOW_MS)
+                    .await
+                    .unwrap()
+            );
+        }
+    };
+    let audits = async {
+        for _ in 0..10 {
+            let report = audit::stored(&store, "shop", &keys, None).await.unwrap();
+            assert_eq!(report.faults, []);
+        }
+    };
+    tokio::join!(growing, audits);
+    let report = audit::stored(&store, "shop", &keys, None).await.unwrap();
+    assert_eq!((report.entries, report.records), (1200, Some(1169)));
+    store.close().await;
 }
 
 #[tokio::test]
