@@ -18,6 +18,8 @@ pub mod signals;
 pub mod tag;
 
 #[cfg(feature = "record")]
+pub mod ledger;
+#[cfg(feature = "record")]
 pub mod marks;
 #[cfg(feature = "record")]
 pub mod notice;

@@ -50,14 +50,13 @@ impl ReceiptSigner {
 
     /// The public key as a JWK (RFC 8037).
     pub fn jwk(&self) -> serde_json::Value {
-        serde_json::json!({
-            "kty": "OKP",
-            "crv": "Ed25519",
-            "alg": "EdDSA",
-            "use": "sig",
-            "kid": self.kid,
-            "x": BASE64.encode(self.key.verifying_key().as_bytes()),
-        })
+        jwk(&self.key.verifying_key())
+    }
+
+    /// The key itself, which signs the log's checkpoints too: a receipt's signed text has no line feed and a
+    /// checkpoint's has three, so neither can be taken for the other.
+    pub const fn key(&self) -> &SigningKey {
+        &self.key
     }
 
     /// The public key.
@@ -72,6 +71,30 @@ impl std::fmt::Debug for ReceiptSigner {
             .field("kid", &self.kid)
             .finish_non_exhaustive()
     }
+}
+
+/// A public key as a JWK (RFC 8037).
+pub fn jwk(key: &VerifyingKey) -> serde_json::Value {
+    serde_json::json!({
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "alg": "EdDSA",
+        "use": "sig",
+        "kid": key_id(key),
+        "x": BASE64.encode(key.as_bytes()),
+    })
+}
+
+/// The Ed25519 keys of a JWK set, as `/.well-known/jwks.json` has them. Other keys are left out.
+pub fn keys_of_jwks(jwks: &serde_json::Value) -> Vec<VerifyingKey> {
+    let keys = jwks["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
+    keys.iter()
+        .filter(|key| key["kty"] == "OKP" && key["crv"] == "Ed25519")
+        .filter_map(|key| {
+            let x = BASE64.decode(key["x"].as_str()?).ok()?;
+            VerifyingKey::from_bytes(x.as_slice().try_into().ok()?).ok()
+        })
+        .collect()
 }
 
 /// RFC 7638 thumbprint of an Ed25519 key.
@@ -132,6 +155,17 @@ pub fn verify(receipt: &str, key: &VerifyingKey) -> Result<ConsentRecord, Receip
     Ok(record)
 }
 
+/// Checks a receipt against several public keys, of which one has signed it.
+///
+/// # Errors
+/// What does not hold.
+pub fn verify_with(receipt: &str, keys: &[VerifyingKey]) -> Result<ConsentRecord, ReceiptError> {
+    keys.iter()
+        .map(|key| verify(receipt, key))
+        .find(|result| *result != Err(ReceiptError::UnknownKey))
+        .unwrap_or(Err(ReceiptError::UnknownKey))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,12 +190,37 @@ mod tests {
     }
 
     #[test]
+    fn the_commitment_is_that_of_the_golden_bytes() {
+        // (printf 'assent record v1\0'; cat record.json) | sha256sum
+        assert_eq!(
+            hex::encode(record().commitment()),
+            "3604f98452bcc0c27ba00325a019fc859a388fd460e4a7cd2db8c00f0036848b"
+        );
+    }
+
+    #[test]
     fn another_key_does_not_verify() {
         let receipt = ReceiptSigner::new(&[8; 32]).sign(&record());
         assert_eq!(
             verify(&receipt, &signer().verifying_key()),
             Err(ReceiptError::UnknownKey)
         );
+    }
+
+    #[test]
+    fn keys_of_the_past_still_verify() {
+        let old = ReceiptSigner::new(&[8; 32]);
+        let jwks = serde_json::json!({ "keys": [signer().jwk(), { "kty": "RSA" }, old.jwk()] });
+        let keys = keys_of_jwks(&jwks);
+        assert_eq!(keys, [signer().verifying_key(), old.verifying_key()]);
+        for by in [signer(), old] {
+            assert_eq!(verify_with(&by.sign(&record()), &keys), Ok(record()));
+        }
+        let foreign = ReceiptSigner::new(&[9; 32]).sign(&record());
+        assert_eq!(verify_with(&foreign, &keys), Err(ReceiptError::UnknownKey));
+        assert_eq!(verify_with(&foreign, &[]), Err(ReceiptError::UnknownKey));
+        assert_eq!(verify_with("", &keys), Err(ReceiptError::Malformed));
+        assert_eq!(keys_of_jwks(&serde_json::json!([])), []);
     }
 
     #[test]

@@ -140,18 +140,41 @@ impl std::fmt::Debug for Subject {
 
 impl Serialize for Subject {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut digits = [0; 32];
-        hex::encode_to_slice(self.0, &mut digits).map_err(serde::ser::Error::custom)?;
-        serializer.serialize_str(str::from_utf8(&digits).map_err(serde::ser::Error::custom)?)
+        digits::serialize(&self.0, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Subject {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut id = [0; 16];
-        hex::decode_to_slice(String::deserialize(deserializer)?, &mut id)
-            .map_err(serde::de::Error::custom)?;
-        Ok(Self(id))
+        digits::deserialize(deserializer).map(Self)
+    }
+}
+
+/// What makes a record's commitment impossible to guess: 16 random bytes, made by the server when it takes the record
+/// and erased with it.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Salt(#[serde(with = "digits")] pub [u8; 16]);
+
+impl std::fmt::Debug for Salt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+/// 16 bytes as 32 hexadecimal digits.
+mod digits {
+    use serde::{Deserialize as _, Deserializer, Serializer, de, ser};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8; 16], serializer: S) -> Result<S::Ok, S::Error> {
+        let mut digits = [0; 32];
+        hex::encode_to_slice(bytes, &mut digits).map_err(ser::Error::custom)?;
+        serializer.serialize_str(str::from_utf8(&digits).map_err(ser::Error::custom)?)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 16], D::Error> {
+        let mut bytes = [0; 16];
+        hex::decode_to_slice(String::deserialize(deserializer)?, &mut bytes).map_err(de::Error::custom)?;
+        Ok(bytes)
     }
 }
 
@@ -263,6 +286,8 @@ pub struct ConsentRecord {
     pub received_at_ms: i64,
     /// When the choice stops to count, in milliseconds since 1970.
     pub expires_at_ms: i64,
+    /// Hides the record behind its commitment.
+    pub salt: Salt,
 }
 
 /// The record's fields in the order of RFC 8785, which sorts them by name.
@@ -282,6 +307,7 @@ struct Canonical<'a> {
     received_at_ms: i64,
     revision: u32,
     rule: &'a str,
+    salt: Salt,
     #[serde(skip_serializing_if = "Services::is_empty")]
     services: &'a Services,
     site: &'a str,
@@ -328,12 +354,22 @@ impl ConsentRecord {
             received_at_ms: self.received_at_ms,
             revision: self.revision,
             rule: &self.rule,
+            salt: self.salt,
             services: &self.services,
             site: &self.site,
             subject: self.subject,
             version: self.version,
         };
         serde_json::to_vec(&canonical).expect("a record serialises")
+    }
+
+    /// What stands for the record in its site's log ([`crate::ledger`]): SHA-256 of `assent record v1`, a zero byte and
+    /// the canonical JSON. The salt in there keeps it from being found by trying records out.
+    pub fn commitment(&self) -> [u8; 32] {
+        Sha256::new_with_prefix(b"assent record v1\0")
+            .chain_update(self.canonical())
+            .finalize()
+            .into()
     }
 }
 
@@ -349,6 +385,7 @@ mod tests {
             previous in proptest::option::of(any::<u128>()), rule: String, language: String, site: String,
             times in prop::array::uniform3(-(1_i64 << 53)..1_i64 << 53), subject: [u8; 16], notice: [u8; 32],
             services in prop::collection::btree_map("[a-z0-9-]{1,9}", any::<bool>(), 0..4),
+            salt: [u8; 16],
         ) {
             let record = ConsentRecord {
                 version,
@@ -369,6 +406,7 @@ mod tests {
                 decided_at_ms: times[0],
                 received_at_ms: times[1],
                 expires_at_ms: times[2],
+                salt: Salt(salt),
             };
             let general = serde_json_canonicalizer::to_vec(&record).expect("a record serialises");
             prop_assert_eq!(record.canonical(), general);

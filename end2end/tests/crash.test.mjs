@@ -1,11 +1,13 @@
 // kill -9 under load: whatever the server has acknowledged is there afterwards.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import http from 'node:http';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 import { compactVerify, createLocalJWKSet } from 'jose';
 
-import { Server } from '../server.mjs';
+import { BINARY, Server } from '../server.mjs';
 import { config } from '../site.mjs';
 
 const ORIGIN = 'http://shop.test';
@@ -84,6 +86,8 @@ test('no acknowledged record is lost, three times in a row', async () => {
     await load;
     agent.destroy();
     assert.ok(acknowledged.length > before + 100, `only ${acknowledged.length - before} records under load`);
+    // Its exit code says that every record is in the log and every entry has its record.
+    await promisify(execFile)(BINARY, ['audit', '--data', server.data]);
     await server.start();
   }
 

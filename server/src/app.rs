@@ -5,9 +5,11 @@ use std::{net::IpAddr, sync::Arc};
 use assent_consent::receipt::ReceiptSigner;
 use assent_store::Store;
 use axum::{Router, http::HeaderName};
+use ed25519_dalek::VerifyingKey;
 
 use crate::{
-    append::Queue, auth::Passwords, clock::Clock, http, limits::Limits, publish::Published, random::Random,
+    append::Queue, auth::Passwords, clock::Clock, http, ledger::checkpoints::Signatory, limits::Limits,
+    publish::Published, random::Random,
 };
 
 /// What every handler gets.
@@ -19,6 +21,8 @@ pub struct App {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) signer: ReceiptSigner,
+    /// Public keys of the signer and of those before it.
+    pub(crate) known_keys: Vec<VerifyingKey>,
     pub(crate) queue: Queue,
     pub(crate) published: Published,
     pub(crate) limits: Limits,
@@ -44,6 +48,15 @@ impl App {
     pub(crate) fn is_secure(&self) -> bool {
         self.origin.starts_with("https://")
     }
+
+    /// What signs the checkpoints.
+    pub(crate) fn signatory(&self) -> Signatory<'_> {
+        Signatory {
+            key: self.signer.key(),
+            known: &self.known_keys,
+            origin: &self.origin,
+        }
+    }
 }
 
 /// All routes.
@@ -51,6 +64,7 @@ pub fn router(state: AppState) -> Router {
     let mut router = Router::new()
         .merge(http::loader::router())
         .merge(http::assets::router())
+        .merge(http::ledger::router())
         .merge(http::notices::router())
         .merge(http::visitor_router(&state))
         .merge(http::center::router())

@@ -12,6 +12,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+use crate::ledger::checkpoints::Grown;
+
 /// The most submissions in one commit.
 const BATCH_MAX: usize = 512;
 
@@ -91,15 +93,20 @@ pub(crate) fn stuck(len: usize) -> (Queue, impl Sized) {
     (Queue { sender }, receiver)
 }
 
-/// Starts the appender with a queue for `len` submissions.
-pub(crate) fn start(store: Arc<dyn Store>, len: usize) -> (Queue, Appender) {
+/// Starts the appender with a queue for `len` submissions. It tells which logs grew.
+pub(crate) fn start(store: Arc<dyn Store>, len: usize, grown: Grown) -> (Queue, Appender) {
     let (sender, receiver) = mpsc::channel(len.max(1));
     let (stop, stopped) = oneshot::channel();
-    let task = tokio::spawn(run(store, receiver, stopped));
+    let task = tokio::spawn(run(store, grown, receiver, stopped));
     (Queue { sender }, Appender { stop, task })
 }
 
-async fn run(store: Arc<dyn Store>, mut queue: mpsc::Receiver<Work>, mut stopped: oneshot::Receiver<()>) {
+async fn run(
+    store: Arc<dyn Store>,
+    grown: Grown,
+    mut queue: mpsc::Receiver<Work>,
+    mut stopped: oneshot::Receiver<()>,
+) {
     let mut work = Vec::with_capacity(BATCH_MAX);
     let mut open = true;
     loop {
@@ -113,13 +120,13 @@ async fn run(store: Arc<dyn Store>, mut queue: mpsc::Receiver<Work>, mut stopped
                 if taken == 0 {
                     return;
                 }
-                commit(store.as_ref(), &mut work).await;
+                commit(store.as_ref(), &grown, &mut work).await;
             }
         }
     }
 }
 
-async fn commit(store: &dyn Store, work: &mut Vec<Work>) {
+async fn commit(store: &dyn Store, grown: &Grown, work: &mut Vec<Work>) {
     let mut batch = Batch::default();
     let mut answers = Vec::with_capacity(work.len());
     let mut sightings = Vec::new();
@@ -133,7 +140,7 @@ async fn commit(store: &dyn Store, work: &mut Vec<Work>) {
             Work::ThirdParties(seen) => sightings.extend(seen),
         }
     }
-    append(store, batch, answers).await;
+    append(store, grown, batch, answers).await;
     // Only now, so that no record waits for it.
     if !sightings.is_empty()
         && let Err(error) = store.count_third_parties(&sightings).await
@@ -145,13 +152,23 @@ async fn commit(store: &dyn Store, work: &mut Vec<Work>) {
     }
 }
 
-async fn append(store: &dyn Store, batch: Batch, answers: Vec<oneshot::Sender<Result<Appended, NotStored>>>) {
+async fn append(
+    store: &dyn Store,
+    grown: &Grown,
+    batch: Batch,
+    answers: Vec<oneshot::Sender<Result<Appended, NotStored>>>,
+) {
     if batch == Batch::default() {
         return;
     }
     match store.append(&batch).await {
         Ok(appended) => {
             debug_assert_eq!(appended.len(), answers.len(), "one answer for each record");
+            for (NewRecord { record, .. }, appended) in batch.records.iter().zip(&appended) {
+                if *appended == Appended::New {
+                    grown.add(&record.site);
+                }
+            }
             // A closed receiver is a client that went away; its record is stored all the same.
             for (answer, appended) in answers.into_iter().zip(appended) {
                 let _ = answer.send(Ok(appended));

@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::Config,
-    demo, embed, publish,
+    demo, embed,
+    ledger::command::{self, Outcome, Place},
+    publish,
     serve::{self, Failure},
 };
 
@@ -58,6 +60,44 @@ enum Command {
         #[command(flatten)]
         options: Options,
     },
+    /// Check a receipt: its signature, and that its record is in the site's log. Ends with 0 if all holds, with 1 if
+    /// something does not, with 2 if it could not be checked.
+    Verify {
+        /// The receipt (.jws).
+        receipt: PathBuf,
+        /// The log: a server's address, or its data folder.
+        #[arg(long, value_name = "URL|DIR")]
+        log: Option<String>,
+        /// A proof that was kept beside the receipt, in place of the log.
+        #[arg(long, conflicts_with = "log")]
+        proof: Option<PathBuf>,
+        /// Keys to check with (a copy of the server's /.well-known/jwks.json), in place of those that the log has.
+        #[arg(long)]
+        keys: Option<PathBuf>,
+    },
+    /// Replay a site's log and say what was altered, removed or added. Ends as `verify` does.
+    Audit {
+        /// The log: a server's address (with --site), or the log's own.
+        #[arg(long, value_name = "URL", required_unless_present = "data")]
+        log: Option<String>,
+        /// The data folder, with which the records are compared, too.
+        #[arg(long, value_name = "DIR", conflicts_with = "log")]
+        data: Option<PathBuf>,
+        /// Id of the site; all of the folder's if none is given.
+        #[arg(long)]
+        site: Option<String>,
+        /// A checkpoint that was kept elsewhere: the log must begin with what it signs.
+        #[arg(long)]
+        checkpoint: Option<PathBuf>,
+        /// Keys to check with (a copy of the server's /.well-known/jwks.json), in place of those that the log has.
+        #[arg(long)]
+        keys: Option<PathBuf>,
+    },
+    /// The key that signs receipts and checkpoints.
+    Keys {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
     /// Print the loader of a configuration, as visitors get it, without publishing anything.
     Loader {
         /// The configuration (JSON); the demo site's if none is given.
@@ -65,6 +105,15 @@ enum Command {
         /// Language; the site's first if none is given.
         #[arg(long)]
         lang: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Put a new key in place of the present one, which goes on to verify what it signed. Restart the server after it.
+    Rotate {
+        #[command(flatten)]
+        options: Options,
     },
 }
 
@@ -136,16 +185,22 @@ fn set<T>(setting: &mut T, given: Option<T>) {
 
 /// Reads the command line and does what it says.
 pub fn run() -> ExitCode {
-    match execute(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+    let command = Cli::parse().command;
+    // Of these two commands, 1 says that something does not hold.
+    let failed = match command {
+        Command::Verify { .. } | Command::Audit { .. } => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
+    };
+    match execute(command) {
+        Ok(code) => code,
         Err(failure) => {
             eprintln!("assent: {failure}");
-            ExitCode::FAILURE
+            failed
         }
     }
 }
 
-fn execute(command: Command) -> Result<(), Failure> {
+fn execute(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Serve {
             options,
@@ -154,13 +209,14 @@ fn execute(command: Command) -> Result<(), Failure> {
         } => {
             let config = options.config()?;
             if print_config {
-                return print(
+                print(
                     &config
                         .to_toml()
                         .map_err(|error| Failure::Other(error.to_string()))?,
-                );
+                )?;
+            } else {
+                serve::serve(&config, demo)?;
             }
-            serve::serve(&config, demo)
         }
         Command::Publish { file, options } => {
             let site = read_site(&file)?;
@@ -170,13 +226,13 @@ fn execute(command: Command) -> Result<(), Failure> {
             } else {
                 "is unchanged since"
             };
-            print(&format!("{} {what} revision {}.\n", site.id, revision.number))
+            print(&format!("{} {what} revision {}.\n", site.id, revision.number))?;
         }
-        Command::SignIn { options } => print(&format!("{}\n", serve::sign_in_link(&options.config()?)?)),
+        Command::SignIn { options } => print(&format!("{}\n", serve::sign_in_link(&options.config()?)?))?,
         Command::Embed { site, options } => {
             let config = options.config()?;
             let site = serve::published(&config, &site)?;
-            print(&embed::forms(&config.server.origin(config.server.listen), &site))
+            print(&embed::forms(&config.server.origin(config.server.listen), &site))?;
         }
         Command::Csp { site, options } => {
             let config = options.config()?;
@@ -184,16 +240,56 @@ fn execute(command: Command) -> Result<(), Failure> {
             print(&embed::policies(
                 &config.server.origin(config.server.listen),
                 &site,
-            ))
+            ))?;
         }
         Command::Loader { file, lang } => {
             let site = match file {
                 Some(file) => read_site(&file)?,
                 None => demo::config().map_err(Failure::Other)?,
             };
-            print(&publish::loader::preview(&site, lang.as_deref())?)
+            print(&publish::loader::preview(&site, lang.as_deref())?)?;
         }
+        Command::Verify {
+            receipt,
+            log,
+            proof,
+            keys,
+        } => {
+            let place = log.as_deref().map(Place::of);
+            let work = command::verify(&receipt, place.as_ref(), keys.as_deref(), proof.as_deref());
+            return report(&serve::runtime()?.block_on(work)?);
+        }
+        Command::Audit {
+            log,
+            data,
+            site,
+            checkpoint,
+            keys,
+        } => {
+            let place = match data {
+                Some(data) => Place::Folder(data),
+                None => Place::of(&log.unwrap_or_default()),
+            };
+            let work = command::audit(&place, site.as_deref(), keys.as_deref(), checkpoint.as_deref());
+            return report(&serve::runtime()?.block_on(work)?);
+        }
+        Command::Keys {
+            command: KeyCommand::Rotate { options },
+        } => print(&format!(
+            "The new key is {}. Restart the server to sign with it.\n",
+            serve::rotate_keys(&options.config()?)?
+        ))?,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report(outcome: &Outcome) -> Result<ExitCode, Failure> {
+    print(&outcome.text)?;
+    Ok(if outcome.holds {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn read_site(file: &PathBuf) -> Result<SiteConfig, Failure> {

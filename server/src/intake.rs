@@ -3,7 +3,7 @@
 
 use assent_consent::{
     Categories, Category,
-    record::{ConsentRecord, Invalid, Submission, check_services},
+    record::{ConsentRecord, Invalid, Salt, Submission, check_services},
 };
 use assent_store::{Appended, Count, Measure, NewRecord, StoreError};
 use uuid::Uuid;
@@ -12,6 +12,7 @@ use crate::{
     app::App,
     append::NotStored,
     publish::{Shown, Site},
+    random::NoRandomness,
 };
 
 const DAY_MS: i64 = 86_400_000;
@@ -43,6 +44,9 @@ pub(crate) enum Refused {
     /// The store failed before anything was written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There is no randomness for the salt.
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
 }
 
 /// Checks a submission, commits it and signs its receipt.
@@ -59,6 +63,8 @@ pub(crate) async fn accept(
         .await?
         .ok_or_else(unknown_notice)?;
     check_services(&submission.services, submission.choice, &shown.offered)?;
+    let mut salt = Salt([0; 16]);
+    app.random.fill(&mut salt.0)?;
     let record = ConsentRecord {
         version: 1,
         id: submission.id,
@@ -78,6 +84,7 @@ pub(crate) async fn accept(
         decided_at_ms: submission.decided_at_ms,
         received_at_ms: now_ms,
         expires_at_ms: submission.decided_at_ms + i64::from(shown.expiry_days) * DAY_MS,
+        salt,
     };
     let counts = measures(submission)
         .map(|measure| count(site.id(), submission.revision, &shown, device, measure, now_ms))

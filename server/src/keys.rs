@@ -1,4 +1,5 @@
-//! The key that signs receipts: 32 random bytes in the data folder, made on first start.
+//! The key that signs receipts and checkpoints: 32 random bytes in the data folder, made on first start; and the public
+//! keys of those that did before it, with which old receipts are still checked.
 
 use std::{
     fs,
@@ -8,29 +9,98 @@ use std::{
 };
 
 use assent_consent::receipt::ReceiptSigner;
+use ed25519_dalek::VerifyingKey;
 
 use crate::random::Random;
 
 const FILE: &str = "receipt-key";
+/// A public key in hexadecimal digits on each line, the oldest first.
+const RETIRED: &str = "retired-keys";
 
-/// Reads the key, or makes it. The file holds 64 hexadecimal digits and is readable by its owner only.
-pub(crate) fn load_or_create(data: &Path, random: &dyn Random) -> io::Result<ReceiptSigner> {
+/// A server's keys.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    /// Signs.
+    pub(crate) signer: ReceiptSigner,
+    /// The signer's public key, then those of the past, newest first.
+    pub(crate) known: Vec<VerifyingKey>,
+}
+
+/// Reads the keys, or makes the first. The file holds 64 hexadecimal digits and is readable by its owner only.
+pub(crate) fn load_or_create(data: &Path, random: &dyn Random) -> io::Result<Keys> {
     let path = data.join(FILE);
-    match fs::read_to_string(&path) {
+    let signer = match fs::read_to_string(&path) {
         Ok(text) => read(&text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => create(&path, random),
         Err(error) => Err(error),
-    }
+    }?;
+    let known = known(data)?;
+    Ok(Keys { signer, known })
+}
+
+/// The public keys in a data folder, newest first.
+pub(crate) fn known(data: &Path) -> io::Result<Vec<VerifyingKey>> {
+    let signer = read(&fs::read_to_string(data.join(FILE))?)?;
+    let mut known = retired(data)?;
+    known.push(signer.verifying_key());
+    known.reverse();
+    Ok(known)
+}
+
+/// Puts a new key in place of the present one, whose public half is kept. Returns the new key's id.
+pub(crate) fn rotate(data: &Path, random: &dyn Random) -> io::Result<String> {
+    let path = data.join(FILE);
+    let old = read(&fs::read_to_string(&path)?)?;
+    let mut retired = retired(data)?;
+    retired.push(old.verifying_key());
+    let lines = retired.iter().fold(String::new(), |lines, key| {
+        lines + &hex::encode(key.as_bytes()) + "\n"
+    });
+    // The old key is known before the new one signs, whenever this is interrupted.
+    replace(&data.join(RETIRED), 0o644, &lines)?;
+    let mut seed = [0; 32];
+    random.fill(&mut seed).map_err(io::Error::other)?;
+    replace(&path, 0o600, &(hex::encode(seed) + "\n"))?;
+    Ok(ReceiptSigner::new(&seed).key_id().to_owned())
+}
+
+fn replace(path: &Path, mode: u32, text: &str) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let _ = fs::remove_file(&new);
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(new, path)
+}
+
+fn retired(data: &Path) -> io::Result<Vec<VerifyingKey>> {
+    let text = match fs::read_to_string(data.join(RETIRED)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let damaged = || damaged("a line of the file retired-keys is not a public key of 64 hexadecimal digits");
+    text.lines()
+        .map(|line| {
+            let mut key = [0; 32];
+            hex::decode_to_slice(line, &mut key).map_err(|_| damaged())?;
+            VerifyingKey::from_bytes(&key).map_err(|_| damaged())
+        })
+        .collect()
+}
+
+fn damaged(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 fn read(text: &str) -> io::Result<ReceiptSigner> {
     let mut seed = [0; 32];
-    hex::decode_to_slice(text.trim(), &mut seed).map_err(|_| {
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            "the file receipt-key is not 64 hexadecimal digits",
-        )
-    })?;
+    hex::decode_to_slice(text.trim(), &mut seed)
+        .map_err(|_| damaged("the file receipt-key is not 64 hexadecimal digits"))?;
     Ok(ReceiptSigner::new(&seed))
 }
 
@@ -61,17 +131,18 @@ mod tests {
     use super::*;
     use crate::random::SystemRandom;
 
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
     #[test]
     fn the_key_is_made_once_and_is_private() {
         let folder = tempfile::tempdir().unwrap();
         let first = load_or_create(folder.path(), &SystemRandom).unwrap();
         let second = load_or_create(folder.path(), &SystemRandom).unwrap();
-        assert_eq!(first.key_id(), second.key_id());
-        let mode = fs::metadata(folder.path().join(FILE))
-            .unwrap()
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(first.signer.key_id(), second.signer.key_id());
+        assert_eq!(first.known, [first.signer.verifying_key()]);
+        assert_eq!(mode(&folder.path().join(FILE)), 0o600);
     }
 
     #[test]
@@ -79,6 +150,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(FILE), "short").unwrap();
         assert!(load_or_create(folder.path(), &SystemRandom).is_err());
+        assert!(rotate(folder.path(), &SystemRandom).is_err());
         assert_eq!(fs::read_to_string(folder.path().join(FILE)).unwrap(), "short");
+    }
+
+    #[test]
+    fn keys_of_the_past_stay_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut before = load_or_create(folder.path(), &SystemRandom).unwrap();
+        for _ in 0..2 {
+            let id = rotate(folder.path(), &SystemRandom).unwrap();
+            let after = load_or_create(folder.path(), &SystemRandom).unwrap();
+            assert_eq!(after.signer.key_id(), id);
+            assert_eq!(after.known[0], after.signer.verifying_key());
+            assert_eq!(after.known[1..], before.known);
+            before = after;
+        }
+        assert_eq!(mode(&folder.path().join(FILE)), 0o600);
+        fs::write(folder.path().join(RETIRED), "short\n").unwrap();
+        assert!(load_or_create(folder.path(), &SystemRandom).is_err());
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! `cli` reads the command line, `config` makes one typed configuration of it, `serve` starts everything,
 //! `app` puts the routes together. `publish` renders what visitors download; `intake` turns a submission into
-//! a committed record through the queue in `append`. Everything that speaks HTTP is in `http`, a module per
+//! a committed record through the queue in `append`; `ledger` signs, checks and audits the logs of the records. Everything that speaks HTTP is in `http`, a module per
 //! resource: to add one, write its module with a `router()` there and merge it in [`app::router`].
 
 pub mod app;
@@ -18,6 +18,7 @@ mod embedded;
 mod http;
 mod intake;
 mod keys;
+mod ledger;
 mod limits;
 mod listen;
 mod negotiate;

@@ -25,6 +25,7 @@ use crate::{
     demo,
     embed::script_tag,
     keys,
+    ledger::checkpoints::{self, Due, Grown, Mismatch},
     limits::Limits,
     listen,
     publish::{PublishError, Published},
@@ -36,7 +37,7 @@ const ORGANISATION: OrganisationId = OrganisationId(Uuid::from_u128(1));
 const OWNER: Uuid = Uuid::from_u128(2);
 /// The owner's address until one is configured.
 const OWNER_EMAIL: &str = "owner@localhost";
-const DATABASE: &str = "assent.db";
+pub(crate) const DATABASE: &str = "assent.db";
 
 /// How often the server looks for configurations that another process published.
 const REFRESH: Duration = Duration::from_secs(2);
@@ -60,6 +61,15 @@ pub(crate) enum Failure {
     /// The store failed.
     #[error("{}", with_causes(.0))]
     Store(#[from] assent_store::StoreError),
+    /// A site's log is not what was signed.
+    #[error(
+        "the log of the site {0} is not to be trusted: {1}.\n\
+         The database was altered, damaged, or put together from copies of different times. The server does not go on \
+         with it, because what it signs from now on would hide that.\n\
+         `assent audit` names what was altered; then put back the last copy of the data folder that the audit finds \
+         in order."
+    )]
+    Log(String, #[source] Mismatch),
     /// Something else.
     #[error("{0}")]
     Other(String),
@@ -102,7 +112,7 @@ fn other(what: &str) -> impl FnOnce(io::Error) -> Failure {
     move |error| Failure::Other(format!("{what}: {error}"))
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -180,6 +190,11 @@ pub(crate) fn sign_in_link(config: &Config) -> Result<String, Failure> {
     })
 }
 
+/// Puts a new signing key in place of the present one; returns its id.
+pub(crate) fn rotate_keys(config: &Config) -> Result<String, Failure> {
+    keys::rotate(&config.server.data, &SystemRandom).map_err(other("the signing key cannot be replaced"))
+}
+
 /// The one owner, with the configured address.
 async fn ensure_owner(store: &dyn Store, config: &Config) -> Result<Owner, Failure> {
     let email = match config.server.owner_email.as_str() {
@@ -246,14 +261,24 @@ async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
         let site = demo::config_at(&origin).map_err(Failure::Other)?;
         put(store.as_ref(), &site).await?;
     }
-    let signer = keys::load_or_create(&config.server.data, &SystemRandom)
+    let keys = keys::load_or_create(&config.server.data, &SystemRandom)
         .map_err(other("the signing key cannot be read or made"))?;
-    let (queue, appender) = append::start(Arc::clone(&store), config.limits.queue_len);
+    let grown = Grown::default();
+    for revision in store.current_revisions().await? {
+        let site = revision.config.id;
+        checkpoints::check_edge(store.as_ref(), &site, &keys.known)
+            .await
+            .map_err(|mismatch| Failure::Log(site.clone(), mismatch))?;
+        // What was stored just before the server last ended may not be signed yet.
+        grown.add(&site);
+    }
+    let (queue, appender) = append::start(Arc::clone(&store), config.limits.queue_len, grown.clone());
     let app = Arc::new(App {
         store: Arc::clone(&store),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
-        signer,
+        signer: keys.signer,
+        known_keys: keys.known,
         queue,
         published: Published::new(origin.clone()),
         limits: Limits::new(&config.limits),
@@ -267,7 +292,7 @@ async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
     greet(&app, &owner, listen).await?;
 
     let (stop, stopped) = watch::channel(false);
-    let jobs = tokio::spawn(jobs(Arc::clone(&app), stopped.clone()));
+    let jobs = tokio::spawn(jobs(Arc::clone(&app), grown.clone(), stopped.clone()));
     let mut ending = stopped;
     let served = tokio::spawn(listen::serve(listener, router(Arc::clone(&app)), async move {
         ended(&mut ending).await;
@@ -278,21 +303,33 @@ async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
     if tokio::time::timeout(GRACE, served).await.is_err() {
         tracing::warn!("some requests did not end in time");
     }
-    let _ = jobs.await;
+    let due = jobs.await.unwrap_or_default();
     appender.finish().await;
+    for site in due.rest(&grown) {
+        sign(&app, &site).await;
+    }
     store.close().await;
     Ok(())
 }
 
 /// What is done from time to time.
-async fn jobs(app: AppState, mut stopped: watch::Receiver<bool>) {
+/// Returns the logs that wait for a checkpoint when the server is to end.
+async fn jobs(app: AppState, grown: Grown, mut stopped: watch::Receiver<bool>) -> Due {
     let mut refresh = tokio::time::interval(REFRESH);
     let mut sweep = tokio::time::interval(SWEEP);
     refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut look = tokio::time::interval(checkpoints::TICK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut due = Due::default();
     loop {
         tokio::select! {
-            () = ended(&mut stopped) => return,
+            () = ended(&mut stopped) => return due,
+            _ = look.tick() => {
+                for site in due.look(&grown) {
+                    sign(&app, &site).await;
+                }
+            }
             _ = refresh.tick() => {
                 if let Err(error) = app.published.refresh(app.store.as_ref()).await {
                     tracing::error!(error = with_causes(&error), "cannot look for new revisions");
@@ -305,6 +342,14 @@ async fn jobs(app: AppState, mut stopped: watch::Receiver<bool>) {
                 }
             }
         }
+    }
+}
+
+/// Signs a checkpoint of a site's log, if it has grown.
+async fn sign(app: &App, site: &str) {
+    let now_ms = app.clock.now_ms();
+    if let Err(error) = checkpoints::sign(app.store.as_ref(), site, &app.signatory(), now_ms).await {
+        tracing::error!(site, error = with_causes(&error), "cannot sign a checkpoint");
     }
 }
 

@@ -17,8 +17,14 @@ use crate::{
     third_parties::{DAYS_KEPT, PER_DAY_MAX},
 };
 
+mod ledger;
 pub mod sample;
 
+use ledger::{
+    an_erased_record_leaves_its_entry, concurrent_appends_fork_no_log,
+    duplicates_and_the_unknown_leave_no_gap_in_the_log, each_new_record_gets_the_next_index_of_its_sites_log,
+    full_tiles_are_hashed_into_the_level_above, signed_heads_are_kept_in_order,
+};
 use sample::{HOUR, NOW_MS};
 
 const ORGANISATION: OrganisationId = OrganisationId(Uuid::from_u128(1));
@@ -63,6 +69,12 @@ pub async fn run<S: Store>(make: impl AsyncFn() -> S) {
         a_record_of_something_unpublished_is_not_stored,
         one_of_two_concurrent_appends_is_the_duplicate,
         an_empty_batch_is_answered_with_nothing,
+        each_new_record_gets_the_next_index_of_its_sites_log,
+        duplicates_and_the_unknown_leave_no_gap_in_the_log,
+        concurrent_appends_fork_no_log,
+        full_tiles_are_hashed_into_the_level_above,
+        an_erased_record_leaves_its_entry,
+        signed_heads_are_kept_in_order,
         history_is_newest_first_and_limited,
         history_is_of_one_subject_at_one_site,
         rates_add_up_per_day,

@@ -14,9 +14,11 @@ use uuid::Uuid;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod ledger;
 pub mod rates;
 pub mod third_parties;
 
+pub use ledger::{Erasure, Logged, SignedHead};
 pub use rates::{Count, Measure, RateRow, Rates};
 pub use third_parties::{Kind, Kinds, Sighting, ThirdPartyDay, WaitsFor};
 
@@ -191,6 +193,36 @@ pub trait Store: Send + Sync + 'static {
 
     /// The newest records of a subject, newest first by `received_at_ms`, at most `limit`.
     async fn history(&self, site: &str, subject: Subject, limit: u32) -> Result<Vec<ConsentRecord>>;
+
+    /// Erases a record of a subject: the row and its salt are gone, its entry in the log stays. `false` if there is no
+    /// such record.
+    async fn erase(&self, site: &str, id: Uuid, subject: Subject, now_ms: i64) -> Result<bool>;
+
+    /// How many entries a site's log has. It has one for each record that was ever stored, in the order in which they
+    /// were, from the moment of their commit.
+    async fn log_size(&self, site: &str) -> Result<u64>;
+
+    /// The body of a tile of a site's log: 1 to 256 hashes of 32 bytes, more each time for the last of a level. Level 0
+    /// holds the entries, level n + 1 the roots of full tiles of level n. `None` if the log has none there.
+    async fn log_tile(&self, site: &str, level: u8, number: u64) -> Result<Option<Vec<u8>>>;
+
+    /// A record by its id, whoever's, with its place in the log.
+    async fn logged(&self, site: &str, id: Uuid) -> Result<Option<Logged>>;
+
+    /// The records from an index on, in the order of the log, at most `limit`; those erased are left out.
+    async fn log_records(&self, site: &str, from: u64, limit: u32) -> Result<Vec<Logged>>;
+
+    /// The erasures from an index on, in the order of the log, at most `limit`.
+    async fn log_erasures(&self, site: &str, from: u64, limit: u32) -> Result<Vec<Erasure>>;
+
+    /// Keeps a signed head of a site's log. One of the same size that is there already stays.
+    async fn put_head(&self, site: &str, head: &SignedHead) -> Result<()>;
+
+    /// The signed head of the largest size.
+    async fn last_head(&self, site: &str) -> Result<Option<SignedHead>>;
+
+    /// The signed heads from a size on, smallest first, at most `limit`.
+    async fn heads(&self, site: &str, from: u64, limit: u32) -> Result<Vec<SignedHead>>;
 
     /// Counts of a site of the organisation per UTC day, `from_day..=to_day` in days since 1970. Empty for a
     /// site of another organisation.

@@ -11,6 +11,7 @@ pub(crate) mod demo;
 pub(crate) mod events;
 pub(crate) mod handover;
 pub(crate) mod health;
+pub(crate) mod ledger;
 pub(crate) mod loader;
 pub(crate) mod notices;
 pub(crate) mod origin;
@@ -40,6 +41,7 @@ use problem::Problem;
 pub(crate) fn visitor_router(state: &AppState) -> Router<AppState> {
     Router::new()
         .merge(records::router())
+        .merge(ledger::record_router())
         .merge(events::router())
         .merge(third_parties::router())
         .merge(handover::router())

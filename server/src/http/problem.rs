@@ -14,6 +14,7 @@ use crate::{
     append::NotStored,
     auth::{NotHashed, NotIssued},
     intake::Refused,
+    ledger::LogError,
     random::NoRandomness,
 };
 
@@ -83,6 +84,14 @@ impl Problem {
         }
     }
 
+    /// What was asked for is not there yet; worth trying again.
+    pub(crate) fn later(detail: &'static str, retry_after_s: u64) -> Self {
+        Self {
+            retry_after_s: Some(retry_after_s),
+            ..Self::new(StatusCode::CONFLICT, detail)
+        }
+    }
+
     /// The status.
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
@@ -130,6 +139,21 @@ impl From<StoreError> for Problem {
     }
 }
 
+impl From<LogError> for Problem {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Store(error) => error.into(),
+            error => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a log is incomplete");
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "The server's data is in disorder.",
+                )
+            }
+        }
+    }
+}
+
 impl From<NotStored> for Problem {
     fn from(_: NotStored) -> Self {
         Self::busy()
@@ -172,6 +196,7 @@ impl From<Refused> for Problem {
             Refused::Conflict => Self::field(StatusCode::CONFLICT, "id", "belongs to another record"),
             Refused::NotStored(reason) => reason.into(),
             Refused::Store(error) => error.into(),
+            Refused::Random(error) => error.into(),
         }
     }
 }

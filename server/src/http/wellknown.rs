@@ -1,5 +1,6 @@
-//! `GET /.well-known/jwks.json`: the keys that receipts are checked with.
+//! `GET /.well-known/jwks.json`: the keys that receipts and checkpoints are checked with, those of the past included.
 
+use assent_consent::receipt;
 use axum::{
     Router,
     extract::State,
@@ -17,7 +18,8 @@ pub(crate) fn router() -> Router<AppState> {
 }
 
 async fn keys(State(app): State<AppState>) -> Response {
-    let mut response = json(StatusCode::OK, &serde_json::json!({ "keys": [app.signer.jwk()] }));
+    let keys: Vec<_> = app.known_keys.iter().map(receipt::jwk).collect();
+    let mut response = json(StatusCode::OK, &serde_json::json!({ "keys": keys }));
     let headers = response.headers_mut();
     headers.insert(
         header::CACHE_CONTROL,

@@ -4,6 +4,7 @@
 mod center;
 mod console;
 mod handover;
+mod ledger;
 mod loader;
 mod records;
 mod third_parties;
@@ -29,6 +30,7 @@ use crate::{
     auth,
     clock::{Clock as _, FixedClock},
     config::LimitConfig,
+    ledger::checkpoints::{self, Grown},
     limits::Limits,
     publish::Published,
     random::CountingRandom,
@@ -96,12 +98,17 @@ impl TestApp {
             sign_ins_per_minute: 0,
             queue_len: 100,
         };
-        let (queue, appender) = append::start(Arc::clone(&store), off.queue_len);
+        let (queue, appender) = append::start(Arc::clone(&store), off.queue_len, Grown::default());
+        let signer = ReceiptSigner::new(&[7; 32]);
         let mut app = App {
             store: Arc::clone(&store),
             clock: clock.clone(),
             random: Arc::new(CountingRandom::default()),
-            signer: ReceiptSigner::new(&[7; 32]),
+            known_keys: vec![
+                signer.verifying_key(),
+                ReceiptSigner::new(&[6; 32]).verifying_key(),
+            ],
+            signer,
             queue,
             published: Published::new(SERVER.to_owned()),
             limits: Limits::new(&off),
@@ -166,6 +173,14 @@ impl TestApp {
             .header("origin", SHOP)
             .text(submission.to_string())
             .await
+    }
+
+    /// Signs a checkpoint, as the job does from time to time.
+    async fn sign(&self) {
+        let signatory = self.app.signatory();
+        checkpoints::sign(self.store.as_ref(), "shop", &signatory, self.clock.now_ms())
+            .await
+            .unwrap();
     }
 
     /// How many records a key has.

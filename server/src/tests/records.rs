@@ -53,7 +53,8 @@ async fn a_record_is_stored_and_given_back_with_its_receipt() {
       "previous": null,
       "decided_at_ms": 1795291199000,
       "received_at_ms": 1795291200000,
-      "expires_at_ms": 1810843199000
+      "expires_at_ms": 1810843199000,
+      "salt": "af5570f5a1810b7af78caf4bc70a660f"
     }
     "#);
 

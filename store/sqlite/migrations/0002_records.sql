@@ -26,6 +26,8 @@ create table record (
     decided_at_ms integer not null, -- the browser's clock
     received_at_ms integer not null, -- the server's clock
     expires_at_ms integer not null,
+    salt blob not null check (length(salt) = 16), -- goes with the record when it is erased
+    leaf integer not null check (leaf >= 0), -- index in the site's log, migrations/0005_ledger.sql
     primary key (site_number, id),
     foreign key (site_number, revision, notice_number)
     references revision_notice (site_number, revision, notice_number)
@@ -33,3 +35,6 @@ create table record (
 
 -- A subject's history, in order.
 create index record_by_subject on record (site_number, subject, received_at_ms);
+
+-- The records of a site's log, in order. No index is taken twice.
+create unique index record_by_leaf on record (site_number, leaf);

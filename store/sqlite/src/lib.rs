@@ -9,6 +9,7 @@
 //! in the module of its table, run `cargo xtask prepare`, then the conformance suite.
 
 mod cell;
+mod ledger;
 mod owners;
 mod rates;
 mod records;
@@ -24,8 +25,8 @@ use assent_consent::{
     site::SiteConfig,
 };
 use assent_store::{
-    Appended, Batch, Grant, OrganisationId, Owner, Rates, Result, Revision, Session, Sighting, Store,
-    StoreError, ThirdPartyDay,
+    Appended, Batch, Erasure, Grant, Logged, OrganisationId, Owner, Rates, Result, Revision, Session,
+    Sighting, SignedHead, Store, StoreError, ThirdPartyDay,
 };
 use async_trait::async_trait;
 use sqlx::{
@@ -148,6 +149,42 @@ impl Store for SqliteStore {
 
     async fn history(&self, site: &str, subject: Subject, limit: u32) -> Result<Vec<ConsentRecord>> {
         records::history(&self.readers, site, subject, limit).await
+    }
+
+    async fn erase(&self, site: &str, id: Uuid, subject: Subject, now_ms: i64) -> Result<bool> {
+        ledger::erase(&self.writer, site, id, subject, now_ms).await
+    }
+
+    async fn log_size(&self, site: &str) -> Result<u64> {
+        ledger::size(&self.readers, site).await
+    }
+
+    async fn log_tile(&self, site: &str, level: u8, number: u64) -> Result<Option<Vec<u8>>> {
+        ledger::tile(&self.readers, site, level, number).await
+    }
+
+    async fn logged(&self, site: &str, id: Uuid) -> Result<Option<Logged>> {
+        records::logged(&self.readers, site, id).await
+    }
+
+    async fn log_records(&self, site: &str, from: u64, limit: u32) -> Result<Vec<Logged>> {
+        records::log_records(&self.readers, site, from, limit).await
+    }
+
+    async fn log_erasures(&self, site: &str, from: u64, limit: u32) -> Result<Vec<Erasure>> {
+        ledger::erasures(&self.readers, site, from, limit).await
+    }
+
+    async fn put_head(&self, site: &str, head: &SignedHead) -> Result<()> {
+        ledger::put_head(&self.writer, site, head).await
+    }
+
+    async fn last_head(&self, site: &str) -> Result<Option<SignedHead>> {
+        ledger::last_head(&self.readers, site).await
+    }
+
+    async fn heads(&self, site: &str, from: u64, limit: u32) -> Result<Vec<SignedHead>> {
+        ledger::heads(&self.readers, site, from, limit).await
     }
 
     async fn rates(

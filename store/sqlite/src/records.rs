@@ -9,13 +9,19 @@ use std::collections::{HashMap, HashSet};
 
 use assent_consent::{
     notice::NoticeHash,
-    record::{Choice, ConsentRecord, Method, Services, Subject},
+    record::{Choice, ConsentRecord, Method, Salt, Services, Subject},
 };
-use assent_store::{Appended, Batch, NewRecord, Result};
+use assent_store::{Appended, Batch, Logged, NewRecord, Result};
 use sqlx::{SqliteConnection, SqliteExecutor, SqlitePool};
 use uuid::Uuid;
 
-use crate::{BEGIN, cell::Cell, database, json, rates};
+use crate::{
+    BEGIN,
+    cell::Cell,
+    database, json,
+    ledger::{self, Log},
+    rates,
+};
 
 /// What a record is known by: ids are unique within a site.
 type Key<'a> = (&'a str, Uuid);
@@ -48,6 +54,8 @@ struct RecordRow {
     decided_at_ms: i64,
     received_at_ms: i64,
     expires_at_ms: i64,
+    salt: Vec<u8>,
+    leaf: i64,
 }
 
 impl RecordRow {
@@ -92,6 +100,18 @@ impl RecordRow {
             decided_at_ms: self.decided_at_ms,
             received_at_ms: self.received_at_ms,
             expires_at_ms: self.expires_at_ms,
+            salt: Salt(at("salt").bytes(&self.salt)?),
+        })
+    }
+
+    fn logged(self) -> Result<Logged> {
+        let at = Cell {
+            table: "record",
+            column: "leaf",
+        };
+        Ok(Logged {
+            leaf: at.number(self.leaf)?,
+            record: self.read(),
         })
     }
 }
@@ -111,7 +131,8 @@ pub(crate) async fn append(
     }
 
     let mut work = writer.begin_with(BEGIN).await.map_err(database)?;
-    let inserted = insert(&mut work, &offered).await?;
+    let logs = ledger::logs(&mut work, &offered).await?;
+    let inserted = insert(&mut work, &logs, &offered).await?;
     let mut before = HashMap::new();
     let mut unknown = HashSet::new();
     if inserted < offered.len() {
@@ -125,7 +146,15 @@ pub(crate) async fn append(
                 .filter(|first| !after.contains_key(first))
                 .collect();
         }
+        // Indices were given to all that was offered; what is new now gets them without gaps.
+        offered.retain(|record| {
+            let first = firsts[&key(record)];
+            !before.contains_key(&first) && !unknown.contains(&first)
+        });
+        withdraw(&mut work, &offered).await?;
+        insert(&mut work, &logs, &offered).await?;
     }
+    ledger::extend(&mut work, &logs, &offered).await?;
 
     let mut counts: Vec<_> = batch.counts.iter().collect();
     let mut answers = Vec::with_capacity(batch.records.len());
@@ -181,10 +210,12 @@ struct Row<'a>(
     i64,
     i64,
     Option<&'a Services>,
+    Salt,
+    u64,
 );
 
-impl<'a> From<&'a ConsentRecord> for Row<'a> {
-    fn from(record: &'a ConsentRecord) -> Self {
+impl<'a> Row<'a> {
+    fn new(record: &'a ConsentRecord, leaf: u64) -> Self {
         Self(
             &record.site,
             record.notice,
@@ -206,23 +237,37 @@ impl<'a> From<&'a ConsentRecord> for Row<'a> {
             record.received_at_ms,
             record.expires_at_ms,
             Some(&record.services).filter(|services| !services.is_empty()),
+            record.salt,
+            leaf,
         )
     }
 }
 
-/// Inserts the records whose ids are free and whose notice was published as they say; returns how many those
-/// were. It does not return which: handing rows from SQLite's thread to ours costs more than inserting them.
-async fn insert(work: &mut SqliteConnection, records: &[&ConsentRecord]) -> Result<usize> {
+/// Inserts the records whose ids are free and whose notice was published as they say, each with the next index of its
+/// site's log, which is used up whether or not the record is inserted; returns how many were. It does not return which: handing rows from SQLite's thread to ours costs more than inserting them.
+async fn insert(
+    work: &mut SqliteConnection,
+    logs: &HashMap<String, Log>,
+    records: &[&ConsentRecord],
+) -> Result<usize> {
     if records.is_empty() {
         return Ok(0);
     }
-    let rows: Vec<_> = records.iter().copied().map(Row::from).collect();
+    let mut ends: HashMap<&str, u64> = logs.iter().map(|(site, log)| (site.as_str(), log.size)).collect();
+    let rows: Vec<_> = records
+        .iter()
+        .map(|record| {
+            let end = ends.entry(&record.site).or_default();
+            *end += 1;
+            Row::new(record, *end - 1)
+        })
+        .collect();
     let rows = json(&rows)?;
     let inserted = sqlx::query!(
         "insert into record (
             site_number, id, version, subject, revision, notice_number, method,
             performance, functional, targeting, services, asked, gpc, dnt,
-            previous_id, decided_at_ms, received_at_ms, expires_at_ms
+            previous_id, decided_at_ms, received_at_ms, expires_at_ms, salt, leaf
         )
         select
             site.number,
@@ -242,7 +287,9 @@ async fn insert(work: &mut SqliteConnection, records: &[&ConsentRecord]) -> Resu
             unhex(new.value ->> 15, '-'),
             new.value ->> 16,
             new.value ->> 17,
-            new.value ->> 18
+            new.value ->> 18,
+            unhex(new.value ->> 20),
+            new.value ->> 21
         from jsonb_each(?) as new
         cross join site on site.id = new.value ->> 0
         cross join notice
@@ -264,6 +311,25 @@ async fn insert(work: &mut SqliteConnection, records: &[&ConsentRecord]) -> Resu
     Ok(usize::try_from(inserted.rows_affected()).unwrap_or(usize::MAX))
 }
 
+/// Takes back what this transaction inserted of these records.
+async fn withdraw(work: &mut SqliteConnection, records: &[&ConsentRecord]) -> Result<()> {
+    let keys: Vec<_> = records.iter().map(|record| key(record)).collect();
+    let keys = json(&keys)?;
+    sqlx::query!(
+        "delete from record
+        where (site_number, id) in (
+            select site.number, unhex(wanted.value ->> 1, '-')
+            from jsonb_each(?) as wanted
+            cross join site on site.id = wanted.value ->> 0
+        )",
+        keys,
+    )
+    .execute(work)
+    .await
+    .map_err(database)?;
+    Ok(())
+}
+
 /// What stands under the ids of these records, by position.
 async fn stored(
     database_view: impl SqliteExecutor<'_>,
@@ -277,7 +343,7 @@ async fn stored(
         r#"select
             site.id as site, record.id, version, subject, revision, hash, rule, language, method,
             performance, functional, targeting, services, asked, gpc, dnt,
-            previous_id, decided_at_ms, received_at_ms, expires_at_ms
+            previous_id, decided_at_ms, received_at_ms, expires_at_ms, salt, leaf
         from jsonb_each(?) as wanted
         cross join site on site.id = wanted.value ->> 0
         cross join record
@@ -311,7 +377,7 @@ pub(crate) async fn record(
         r#"select
             site.id as site, record.id, version, subject, revision, hash, rule, language, method,
             performance, functional, targeting, services, asked, gpc, dnt,
-            previous_id, decided_at_ms, received_at_ms, expires_at_ms
+            previous_id, decided_at_ms, received_at_ms, expires_at_ms, salt, leaf
         from site
         join record on record.site_number = site.number
         join notice on notice.number = notice_number
@@ -339,7 +405,7 @@ pub(crate) async fn history(
         r#"select
             site.id as site, record.id, version, subject, revision, hash, rule, language, method,
             performance, functional, targeting, services, asked, gpc, dnt,
-            previous_id, decided_at_ms, received_at_ms, expires_at_ms
+            previous_id, decided_at_ms, received_at_ms, expires_at_ms, salt, leaf
         from site
         join record on record.site_number = site.number
         join notice on notice.number = notice_number
@@ -355,5 +421,58 @@ pub(crate) async fn history(
     .map_err(database)?
     .into_iter()
     .map(RecordRow::read)
+    .collect()
+}
+
+pub(crate) async fn logged(readers: &SqlitePool, site: &str, id: Uuid) -> Result<Option<Logged>> {
+    let id = id.as_bytes().as_slice();
+    sqlx::query_as!(
+        RecordRow,
+        r#"select
+            site.id as site, record.id, version, subject, revision, hash, rule, language, method,
+            performance, functional, targeting, services, asked, gpc, dnt,
+            previous_id, decided_at_ms, received_at_ms, expires_at_ms, salt, leaf
+        from site
+        join record on record.site_number = site.number
+        join notice on notice.number = notice_number
+        where site.id = ? and record.id = ?"#,
+        site,
+        id,
+    )
+    .fetch_optional(readers)
+    .await
+    .map_err(database)?
+    .map(RecordRow::logged)
+    .transpose()
+}
+
+pub(crate) async fn log_records(
+    readers: &SqlitePool,
+    site: &str,
+    from: u64,
+    limit: u32,
+) -> Result<Vec<Logged>> {
+    let from = i64::try_from(from).unwrap_or(i64::MAX);
+    sqlx::query_as!(
+        RecordRow,
+        r#"select
+            site.id as site, record.id, version, subject, revision, hash, rule, language, method,
+            performance, functional, targeting, services, asked, gpc, dnt,
+            previous_id, decided_at_ms, received_at_ms, expires_at_ms, salt, leaf
+        from site
+        join record on record.site_number = site.number
+        join notice on notice.number = notice_number
+        where site.id = ? and leaf >= ?
+        order by leaf
+        limit ?"#,
+        site,
+        from,
+        limit,
+    )
+    .fetch_all(readers)
+    .await
+    .map_err(database)?
+    .into_iter()
+    .map(RecordRow::logged)
     .collect()
 }

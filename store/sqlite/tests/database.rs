@@ -92,6 +92,7 @@ async fn an_altered_record_is_inconsistent() {
         ("update record set previous_id = x'00'", "previous_id"),
         ("update record set version = -1", "version"),
         ("update record set revision = -1", "revision"),
+        ("update record set salt = x'00'", "salt"),
     ] {
         assert_eq!(after(statement, history).await, ("record", column));
     }

@@ -6,7 +6,7 @@ use assent_consent::{
     Category,
     decision::Model,
     notice::{Notice, NoticeHash, Texts, categories},
-    record::{Choice, ConsentRecord, Method, Subject},
+    record::{Choice, ConsentRecord, Method, Salt, Subject},
     signals::settings::Signals,
     site::{Blocking, Item, ItemKind, LocalText, Rule, Service, SiteConfig},
 };
@@ -147,6 +147,7 @@ pub fn record(notice: &Notice, hash: NoticeHash, number: u32, subject: Subject) 
         decided_at_ms,
         received_at_ms: decided_at_ms + 150,
         expires_at_ms: decided_at_ms + 180 * 86_400_000,
+        salt: Salt(spread(number).to_le_bytes()),
     }
 }
 

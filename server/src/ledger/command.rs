@@ -1,0 +1,231 @@
+//! `assent verify` and `assent audit`: where they read from, and what they print.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use assent_consent::{
+    ledger::{Checkpoint, LogProof},
+    receipt,
+    record::ConsentRecord,
+};
+use assent_store::Store as _;
+use assent_store_sqlite::SqliteStore;
+use ed25519_dalek::VerifyingKey;
+
+use super::{LogError, RemoteLog, StoredLog, audit, verify};
+use crate::{
+    keys,
+    serve::{DATABASE, Failure},
+};
+
+/// Where a log is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// At an address.
+    Address(String),
+    /// In a server's data folder.
+    Folder(PathBuf),
+}
+
+impl Place {
+    /// An address begins with `http://` or `https://`; everything else is a folder.
+    pub(crate) fn of(text: &str) -> Self {
+        match text {
+            address if address.starts_with("http://") || address.starts_with("https://") => {
+                Self::Address(address.to_owned())
+            }
+            folder => Self::Folder(folder.into()),
+        }
+    }
+
+    /// The keys that are published there.
+    fn keys(&self) -> Result<Vec<VerifyingKey>, Failure> {
+        match self {
+            // Any site will do: the keys are the server's.
+            Self::Address(address) => Ok(remote(address, Some("any"))?.keys()?),
+            Self::Folder(folder) => keys::known(folder).map_err(|error| {
+                Failure::Other(format!("cannot read the keys in {}: {error}", folder.display()))
+            }),
+        }
+    }
+}
+
+/// What was printed, and whether everything holds.
+pub(crate) struct Outcome {
+    pub(crate) text: String,
+    pub(crate) holds: bool,
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Store(error) => error.into(),
+            error => Self::Other(error.to_string()),
+        }
+    }
+}
+
+fn remote(address: &str, site: Option<&str>) -> Result<RemoteLog, Failure> {
+    RemoteLog::at(address, site).ok_or_else(|| {
+        Failure::Other(format!(
+            "{address} is no log. Give a server's origin and --site, or the log itself: \
+             https://consent.example/v1/sites/SITE/log"
+        ))
+    })
+}
+
+async fn open(folder: &Path) -> Result<SqliteStore, Failure> {
+    let database = folder.join(DATABASE);
+    if !database.exists() {
+        return Err(Failure::Other(format!("there is no {}", database.display())));
+    }
+    Ok(SqliteStore::open(&database).await?)
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path)
+        .map_err(|error| Failure::Other(format!("cannot read {}: {error}", path.display())))
+}
+
+/// The keys of a file, else those of the place.
+fn known(file: Option<&Path>, place: Option<&Place>) -> Result<Vec<VerifyingKey>, Failure> {
+    let keys = match (file, place) {
+        (Some(file), _) => {
+            let jwks = serde_json::from_str(&read(file)?)
+                .map_err(|error| Failure::Other(format!("{}: {error}", file.display())))?;
+            receipt::keys_of_jwks(&jwks)
+        }
+        (None, Some(place)) => place.keys()?,
+        (None, None) => Vec::new(),
+    };
+    if keys.is_empty() {
+        return Err(Failure::Other(
+            "there is no key to check signatures with. Name the server with --log, or a copy of its \
+             /.well-known/jwks.json with --keys."
+                .to_owned(),
+        ));
+    }
+    Ok(keys)
+}
+
+/// Verifies a receipt: its signature, and as far as there is a log or a proof, that its record was logged.
+pub(crate) async fn verify(
+    receipt: &Path,
+    place: Option<&Place>,
+    keys: Option<&Path>,
+    proof: Option<&Path>,
+) -> Result<Outcome, Failure> {
+    let keys = known(keys, place)?;
+    let (mut findings, record) = verify::Findings::of_receipt(&read(receipt)?, &keys);
+    let Some(record) = record else {
+        return Ok(Outcome {
+            text: findings.to_string(),
+            holds: false,
+        });
+    };
+    let proof = match (proof, place) {
+        (Some(file), _) => LogProof::parse(&read(file)?)
+            .map(|proof| Some(Ok(proof)))
+            .map_err(|_| Failure::Other(format!("{} is no proof", file.display())))?,
+        (None, Some(place)) => Some(find(place, &record).await?),
+        (None, None) => None,
+    };
+    match proof {
+        Some(Ok(proof)) => findings.add_proof(&record, &proof, &keys),
+        Some(Err(size)) => findings.not_logged(size),
+        None => findings.skip("Whether the record is in the log: no log and no proof were given."),
+    }
+    Ok(Outcome {
+        text: findings.to_string(),
+        holds: findings.holds(),
+    })
+}
+
+/// The proof of a record, as the log gives it, or by looking through all of its entries; else the log's size.
+async fn find(place: &Place, record: &ConsentRecord) -> Result<Result<LogProof, u64>, Failure> {
+    let entry = record.commitment();
+    match place {
+        Place::Address(address) => {
+            let log = remote(address, Some(&record.site))?;
+            match log.proof(record.id, entry)? {
+                Some(proof) => Ok(Ok(proof)),
+                None => Ok(verify::search(&log, entry).await?),
+            }
+        }
+        Place::Folder(folder) => {
+            let store = open(folder).await?;
+            let log = StoredLog {
+                store: &store,
+                site: &record.site,
+            };
+            let logged = store.logged(&record.site, record.id).await?;
+            let proof = match logged {
+                Some(logged) => log.prove(logged.leaf).await?,
+                None => None,
+            };
+            let found = match proof {
+                Some(proof) => Ok(proof),
+                None => verify::search(&log, entry).await?,
+            };
+            store.close().await;
+            Ok(found)
+        }
+    }
+}
+
+/// Audits one log, or all logs of a data folder.
+pub(crate) async fn audit(
+    place: &Place,
+    site: Option<&str>,
+    keys: Option<&Path>,
+    earlier: Option<&Path>,
+) -> Result<Outcome, Failure> {
+    let keys = known(keys, Some(place))?;
+    let earlier = earlier
+        .map(|file| {
+            Checkpoint::open(&read(file)?, &keys)
+                .map_err(|error| Failure::Other(format!("{}: {error}", file.display())))
+        })
+        .transpose()?;
+    let mut outcome = Outcome {
+        text: String::new(),
+        holds: true,
+    };
+    let mut add = |name: &str, report: &audit::Report| {
+        let _ = write!(outcome.text, "Log of {name}\n{report}");
+        outcome.holds &= report.faults.is_empty();
+    };
+    match place {
+        Place::Address(address) => {
+            let log = remote(address, site)?;
+            let report = audit::log(&log, &keys, earlier.as_ref()).await?;
+            add(site.unwrap_or(address), &report);
+        }
+        Place::Folder(folder) => {
+            let store = open(folder).await?;
+            let sites: Vec<_> = store
+                .current_revisions()
+                .await?
+                .into_iter()
+                .map(|revision| revision.config.id)
+                .filter(|id| site.is_none_or(|site| site == id))
+                .collect();
+            if sites.is_empty() {
+                return Err(Failure::Other(format!("{} has no such site", folder.display())));
+            }
+            for site in &sites {
+                // A checkpoint that was kept is of one log only.
+                let earlier = earlier
+                    .as_ref()
+                    .filter(|earlier| earlier.origin.ends_with(&format!("/{site}/log")));
+                let report = audit::stored(&store, site, &keys, earlier).await?;
+                add(&format!("the site {site}"), &report);
+            }
+            store.close().await;
+        }
+    }
+    Ok(outcome)
+}

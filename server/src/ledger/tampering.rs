@@ -1,0 +1,401 @@
+//! What is done to the database file behind the server's back, the audit names.
+
+use std::path::PathBuf;
+
+use assent_consent::receipt::ReceiptSigner;
+use assent_store::{
+    Batch, OrganisationId, Store as _,
+    conformance::sample::{self, NOW_MS},
+};
+use assent_store_sqlite::SqliteStore;
+use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use uuid::Uuid;
+
+use super::{
+    audit::{self, Report},
+    checkpoints::{self, Mismatch, Signatory},
+};
+
+const RECORDS: u32 = 600;
+
+/// A closed database with 600 records of the site `shop`, of which the 7th was erased, and checkpoints of 100, 300 and
+/// 600 entries.
+struct Case {
+    _folder: tempfile::TempDir,
+    database: PathBuf,
+    signer: ReceiptSigner,
+}
+
+impl Case {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("assent.db");
+        let case = Self {
+            _folder: folder,
+            database,
+            signer: ReceiptSigner::new(&[7; 32]),
+        };
+        let store = SqliteStore::open(&case.database).await.unwrap();
+        let organisation = OrganisationId(Uuid::from_u128(1));
+        let config = sample::config("shop");
+        let notice = sample::notice(&config, "first");
+        store.ensure_organisation(organisation, "Sample").await.unwrap();
+        store
+            .publish_revision(organisation, &config, NOW_MS)
+            .await
+            .unwrap();
+        store
+            .archive_notices("shop", 1, std::slice::from_ref(&notice))
+            .await
+            .unwrap();
+        for numbers in [0..100, 100..300, 300..RECORDS] {
+            append(&store, numbers).await;
+            case.sign(&store).await.unwrap();
+        }
+        assert!(
+            store
+                .erase("shop", sample::id(7), sample::subject(7), NOW_MS)
+                .await
+                .unwrap()
+        );
+        store.close().await;
+        case
+    }
+
+    async fn sign(&self, store: &SqliteStore) -> Result<(), Mismatch> {
+        let signatory = Signatory {
+            key: self.signer.key(),
+            known: &[self.signer.verifying_key()],
+            origin: "https://consent.example",
+        };
+        checkpoints::sign(store, "shop", &signatory, NOW_MS).await
+    }
+
+    /// Changes the file by SQL, past all checks.
+    async fn tamper(&self, sql: &'static str) {
+        let options = SqliteConnectOptions::new()
+            .filename(&self.database)
+            .foreign_keys(false)
+            .pragma("ignore_check_constraints", "on");
+        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// What the audit finds after a change, in words.
+    async fn faults(sql: &'static str) -> (Vec<String>, bool) {
+        let case = Self::new().await;
+        case.tamper(sql).await;
+        let faults = case
+            .audit()
+            .await
+            .faults
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        (faults, case.starts().await)
+    }
+
+    async fn audit(&self) -> Report {
+        let store = SqliteStore::open(&self.database).await.unwrap();
+        let keys = [self.signer.verifying_key()];
+        let report = audit::stored(&store, "shop", &keys, None).await.unwrap();
+        store.close().await;
+        report
+    }
+
+    /// Whether the server would start.
+    async fn starts(&self) -> bool {
+        let store = SqliteStore::open(&self.database).await.unwrap();
+        let checked = checkpoints::check_edge(&store, "shop", &[self.signer.verifying_key()]).await;
+        store.close().await;
+        checked.is_ok()
+    }
+}
+
+async fn append(store: &SqliteStore, numbers: std::ops::Range<u32>) {
+    let notice = sample::notice(&sample::config("shop"), "first");
+    let records = numbers
+        .map(|number| {
+            let subject = sample::subject(number);
+            sample::accepted(&notice, sample::record(&notice, notice.hash(), number, subject))
+        })
+        .collect();
+    let counts = Vec::new();
+    store.append(&Batch { records, counts }).await.unwrap();
+}
+
+fn id(number: u32) -> String {
+    sample::id(number).to_string()
+}
+
+#[tokio::test]
+async fn what_was_not_touched_is_in_order() {
+    let case = Case::new().await;
+    let report = case.audit().await;
+    assert_eq!(report.faults, []);
+    assert_eq!(report.erased, [(7, NOW_MS)]);
+    assert_eq!(
+        (report.entries, report.checkpoints, report.records),
+        (600, 3, Some(599))
+    );
+    assert!(case.starts().await);
+    insta::assert_snapshot!(report.to_string(), @"
+    600 entries were replayed.
+    3 checkpoints hold, each a beginning of the next; the last one covers 600 entries.
+    599 records are the ones that were logged.
+    1 records were erased on request:
+      entry 7, 2026-11-21 20:00 UTC
+    Nothing was altered, removed or added.
+    ");
+}
+
+#[tokio::test]
+async fn what_is_stored_during_the_audit_is_in_order() {
+    let case = Case::new().await;
+    let store = SqliteStore::open(&case.database).await.unwrap();
+    let keys = [case.signer.verifying_key()];
+    let growing = async {
+        for first in (RECORDS..RECORDS + 600).step_by(20) {
+            append(&store, first..first + 20).await;
+            case.sign(&store).await.unwrap();
+            let subject = sample::subject(first);
+            assert!(
+                store
+                    .erase("shop", sample::id(first), subject, NOW_MS)
+                    .await
+                    .unwrap()
+            );
+        }
+    };
+    let audits = async {
+        for _ in 0..10 {
+            let report = audit::stored(&store, "shop", &keys, None).await.unwrap();
+            assert_eq!(report.faults, []);
+        }
+    };
+    tokio::join!(growing, audits);
+    let report = audit::stored(&store, "shop", &keys, None).await.unwrap();
+    assert_eq!((report.entries, report.records), (1200, Some(1169)));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_flipped_record_is_named() {
+    let (faults, _) = Case::faults("update record set targeting = 0 where leaf = 5").await;
+    assert_eq!(
+        faults,
+        [format!(
+            "entry 5: the record {} is not the one that was logged",
+            id(5)
+        )]
+    );
+    let (faults, _) = Case::faults("update record set salt = zeroblob(16) where leaf = 0").await;
+    assert_eq!(
+        faults,
+        [format!(
+            "entry 0: the record {} is not the one that was logged",
+            id(0)
+        )]
+    );
+    let (faults, starts) = Case::faults("update record set gpc = 7 where leaf = 599").await;
+    assert_eq!(
+        faults,
+        ["entry 599: the record that cannot be read is not the one that was logged"]
+    );
+    assert!(!starts, "it is one of the last");
+}
+
+#[tokio::test]
+async fn a_deleted_record_is_named() {
+    let (faults, _) = Case::faults("delete from record where leaf in (3, 599)").await;
+    assert_eq!(
+        faults,
+        [3, 599].map(|leaf| format!("entry {leaf}: its record is missing, and was not erased on request"))
+    );
+}
+
+#[tokio::test]
+async fn an_inserted_record_is_named() {
+    let insert = "insert into record
+        select site_number, x'000000000000700080000000000000ff', version, subject, revision, notice_number, method,
+            performance, functional, targeting, asked, gpc, previous_id, decided_at_ms, received_at_ms, expires_at_ms,
+            salt, 600
+        from record where leaf = 4";
+    let (faults, starts) = Case::faults(insert).await;
+    assert_eq!(
+        faults,
+        ["record 00000000-0000-7000-8000-0000000000ff: claims to be entry 600, which the log does not have"]
+    );
+    assert!(!starts);
+    let (faults, _) = Case::faults("delete from erasure").await;
+    assert_eq!(
+        faults,
+        ["entry 7: its record is missing, and was not erased on request"]
+    );
+}
+
+#[tokio::test]
+async fn reordered_records_are_named() {
+    let (faults, _) = Case::faults(
+        "update record set leaf = -1 where leaf = 10;
+        update record set leaf = 10 where leaf = 20;
+        update record set leaf = 20 where leaf = -1",
+    )
+    .await;
+    assert_eq!(
+        faults,
+        [
+            "entry 10: has the record that was logged as entry 20",
+            "entry 20: has the record that was logged as entry 10"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_flipped_entry_is_named() {
+    // In a tile that is full, and in the last one.
+    for (sql, tile, leaf, first) in [
+        (
+            "update ledger_tile set body = cast(substr(body, 1, 320) || zeroblob(32) || substr(body, 353) as blob)
+            where level = 0 and number = 1",
+            Some("entries 256 to 511"),
+            266,
+            300,
+        ),
+        (
+            "update ledger_tile set body = cast(substr(body, 1, 320) || zeroblob(32) || substr(body, 353) as blob)
+            where level = 0 and number = 2",
+            None,
+            522,
+            300,
+        ),
+    ] {
+        let (faults, starts) = Case::faults(sql).await;
+        let mut expected = Vec::new();
+        if leaf < 300 {
+            expected.push(
+                "checkpoint of 300 entries: its root is not that of the entries; at least one of the entries 100 to \
+                 299 is not what was signed"
+                    .to_owned(),
+            );
+        }
+        let first = if leaf < 300 { 100 } else { first };
+        expected.push(format!(
+            "checkpoint of 600 entries: its root is not that of the entries; at least one of the entries {first} to \
+             599 is not what was signed"
+        ));
+        expected.extend(tile.map(|tile| {
+            format!("{tile}: at least one was altered; they do not fit the hash that was made of them")
+        }));
+        expected.push(format!("entry {leaf}: the record {} is not the one that was logged", id(leaf)));
+        assert_eq!(faults, expected);
+        assert!(!starts, "{leaf}");
+    }
+}
+
+#[tokio::test]
+async fn a_truncated_log_is_named() {
+    let (faults, starts) = Case::faults(
+        "delete from ledger_tile where level = 0 and number = 2;
+        delete from record where leaf >= 512",
+    )
+    .await;
+    assert_eq!(
+        faults,
+        ["entries 512 to 599: missing; they were signed, so the log was truncated"]
+    );
+    assert!(!starts);
+    let (faults, starts) =
+        Case::faults("update ledger_tile set body = substr(body, 1, 64) where level = 0 and number = 2")
+            .await;
+    assert_eq!(faults.len(), 1 + 600 - 514, "{:?}", faults.first());
+    assert_eq!(
+        faults[0],
+        "entries 514 to 599: missing; they were signed, so the log was truncated"
+    );
+    assert!(
+        faults[1].ends_with("claims to be entry 514, which the log does not have"),
+        "{}",
+        faults[1]
+    );
+    assert!(!starts);
+}
+
+#[tokio::test]
+async fn a_hole_in_the_log_is_named() {
+    let (faults, _) = Case::faults("delete from ledger_tile where level = 0 and number = 1").await;
+    assert_eq!(
+        faults[0],
+        "entries 256 to 511: at least one was altered; they do not fit the hash that was made of them"
+    );
+    let (faults, starts) = Case::faults("delete from ledger_tile where level = 1").await;
+    assert_eq!(faults, ["tile/1/000.p/2: is missing or altered"]);
+    assert!(!starts);
+}
+
+#[tokio::test]
+async fn an_altered_checkpoint_is_named() {
+    let (faults, starts) =
+        Case::faults("update checkpoint set note = replace(note, '600', '599') where size = 600").await;
+    assert_eq!(
+        faults,
+        ["checkpoint of 600 entries: the signature does not fit the text: the note was altered"]
+    );
+    assert!(!starts);
+    let (faults, starts) = Case::faults("update checkpoint set size = 599 where size = 600").await;
+    assert_eq!(
+        faults,
+        ["checkpoint of 599 entries: it is signed for 600 entries"]
+    );
+    assert!(!starts);
+}
+
+#[tokio::test]
+async fn a_log_that_does_not_extend_its_checkpoint_is_not_signed() {
+    let case = Case::new().await;
+    case.tamper("delete from ledger_tile where level = 0 and number = 2")
+        .await;
+    let store = SqliteStore::open(&case.database).await.unwrap();
+    let refused = case.sign(&store).await;
+    assert!(
+        matches!(refused, Err(Mismatch::Shorter { now: 512, then: 600 })),
+        "{refused:?}"
+    );
+    assert_eq!(store.last_head("shop").await.unwrap().unwrap().size, 600);
+    store.close().await;
+}
+
+/// Who alters everything, checkpoints included, and signs anew, is found out by a checkpoint that was kept elsewhere.
+#[tokio::test]
+async fn a_rewritten_log_is_told_by_a_checkpoint_that_was_kept() {
+    let case = Case::new().await;
+    let store = SqliteStore::open(&case.database).await.unwrap();
+    let keys = [case.signer.verifying_key()];
+    let head = &store.heads("shop", 300, 1).await.unwrap()[0];
+    let kept = assent_consent::ledger::Checkpoint::open(&head.note, &keys).unwrap();
+    let report = audit::stored(&store, "shop", &keys, Some(&kept)).await.unwrap();
+    assert_eq!(report.faults, []);
+    store.close().await;
+
+    let other = Case::new().await;
+    other
+        .tamper(
+            "delete from checkpoint;
+            delete from ledger_tile where level = 0 and number > 0;
+            delete from ledger_tile where level > 0;
+            delete from record where leaf >= 256",
+        )
+        .await;
+    let store = SqliteStore::open(&other.database).await.unwrap();
+    let report = audit::stored(&store, "shop", &keys, Some(&kept)).await.unwrap();
+    let faults: Vec<_> = report.faults.iter().map(ToString::to_string).collect();
+    assert!(
+        faults.contains(
+            &"the checkpoint of 300 entries that you gave: the log does not begin with what it signed there"
+                .to_owned()
+        ),
+        "{faults:?}"
+    );
+    store.close().await;
+}

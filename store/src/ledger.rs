@@ -1,0 +1,34 @@
+//! What a store keeps of each site's log, beside the records themselves.
+
+use assent_consent::record::ConsentRecord;
+
+use crate::Result;
+
+/// A signed head of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedHead {
+    /// Entries, at least 1.
+    pub size: u64,
+    /// The checkpoint as a signed note.
+    pub note: String,
+    /// Milliseconds since 1970.
+    pub made_at_ms: i64,
+}
+
+/// A record and where its entry stands.
+#[derive(Debug)]
+pub struct Logged {
+    /// Index in the site's log, from 0.
+    pub leaf: u64,
+    /// The record; an error if its row was altered so that it cannot be read.
+    pub record: Result<ConsentRecord>,
+}
+
+/// An entry whose record was erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Erasure {
+    /// Index in the site's log, from 0.
+    pub leaf: u64,
+    /// Milliseconds since 1970.
+    pub erased_at_ms: i64,
+}
