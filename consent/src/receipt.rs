@@ -194,7 +194,7 @@ mod tests {
         // (printf 'assent record v1\0'; cat record.json) | sha256sum
         assert_eq!(
             hex::encode(record().commitment()),
-            "3604f98452bcc0c27ba00325a019fc859a388fd460e4a7cd2db8c00f0036848b"
+            "1361ede85c4087fa2454b2288930ea133cfbf62c5e5975bd98e94303d32791cb"
         );
     }
 

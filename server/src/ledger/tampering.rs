@@ -219,8 +219,8 @@ async fn a_deleted_record_is_named() {
 async fn an_inserted_record_is_named() {
     let insert = "insert into record
         select site_number, x'000000000000700080000000000000ff', version, subject, revision, notice_number, method,
-            performance, functional, targeting, asked, gpc, previous_id, decided_at_ms, received_at_ms, expires_at_ms,
-            salt, 600
+            performance, functional, targeting, services, asked, gpc, dnt, previous_id, decided_at_ms, received_at_ms,
+            expires_at_ms, salt, 600
         from record where leaf = 4";
     let (faults, starts) = Case::faults(insert).await;
     assert_eq!(
