@@ -39,6 +39,7 @@ before(async () => {
       choice: { performance: true, functional: false, targeting: false },
       asked: true,
       gpc: false,
+      dnt: false,
       previous: null,
       decided_at_ms: Date.now(),
     };
