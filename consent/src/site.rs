@@ -164,10 +164,16 @@ pub struct Service {
 impl Service {
     /// By what the visitor's cookie knows it: the first 18 bits of the SHA-256 of its id, in base64url.
     pub fn code(&self) -> String {
-        let mut code = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&self.id));
-        code.truncate(services::CODE_LEN);
-        code
+        code(&self.id)
     }
+}
+
+/// By what the cookie knows the service with this id: the first [`CODE_LEN`](services::CODE_LEN) characters of the
+/// SHA-256 in base64url.
+pub fn code(id: &str) -> String {
+    let mut code = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(id));
+    code.truncate(services::CODE_LEN);
+    code
 }
 
 /// Something stored in the browser.

@@ -16,7 +16,7 @@ fn expected(attribute: &[u8], granted: Categories) -> Option<bool> {
         let name = mark.strip_prefix('!').unwrap_or(mark);
         let category = ["necessary", "performance", "functional", "targeting"]
             .iter()
-            .position(|id| *id == name)
+            .position(|id| id.eq_ignore_ascii_case(name))
             .map(|at| Category::ALL[at])?;
         released &= granted.has(category) != mark.starts_with('!');
     }

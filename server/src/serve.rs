@@ -327,7 +327,9 @@ async fn jobs(app: AppState, grown: Grown, mut stopped: watch::Receiver<bool>) -
             () = ended(&mut stopped) => return due,
             _ = look.tick() => {
                 for site in due.look(&grown) {
-                    sign(&app, &site).await;
+                    if !sign(&app, &site).await {
+                        grown.add(&site);
+                    }
                 }
             }
             _ = refresh.tick() => {
@@ -345,11 +347,16 @@ async fn jobs(app: AppState, grown: Grown, mut stopped: watch::Receiver<bool>) -
     }
 }
 
-/// Signs a checkpoint of a site's log, if it has grown.
-async fn sign(app: &App, site: &str) {
+/// Signs a checkpoint of a site's log, if it has grown. False where the database could not be read or written, which
+/// may be over soon.
+async fn sign(app: &App, site: &str) -> bool {
     let now_ms = app.clock.now_ms();
-    if let Err(error) = checkpoints::sign(app.store.as_ref(), site, &app.signatory(), now_ms).await {
-        tracing::error!(site, error = with_causes(&error), "cannot sign a checkpoint");
+    match checkpoints::sign(app.store.as_ref(), site, &app.signatory(), now_ms).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::error!(site, error = with_causes(&error), "cannot sign a checkpoint");
+            !matches!(error, Mismatch::Log(_))
+        }
     }
 }
 

@@ -158,13 +158,9 @@ pub extern "C" fn google() -> u32 {
 }
 
 /// Writes the cookie's value for the present choice over the buffer, which holds the subject key and the
-/// record's id, and returns its length. With the feature `services` the choice's exceptions follow the id.
+/// record's id, and returns its length. The codes of the choice's exceptions, which are the host's to add, may follow.
 #[unsafe(no_mangle)]
-pub extern "C" fn cookie(
-    revision: u32,
-    now_s: u32,
-    #[cfg(feature = "services")] exceptions_len: usize,
-) -> usize {
+pub extern "C" fn cookie(revision: u32, now_s: u32) -> usize {
     let mut key = [0; KEY_LEN];
     key.copy_from_slice(text(0, KEY_LEN));
     let mut record = [0; RECORD_LEN];
@@ -175,9 +171,6 @@ pub extern "C" fn cookie(
         decided_at_s: now_s,
         key,
         record,
-        #[cfg(feature = "services")]
-        exceptions: Some(text(KEY_LEN + RECORD_LEN, exceptions_len)).filter(|codes| !codes.is_empty()),
-        #[cfg(not(feature = "services"))]
         exceptions: None,
     };
     let mut out = [0; LEN_MAX];

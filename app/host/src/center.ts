@@ -1,17 +1,20 @@
 /** The visitor's way to the preference center and back, for the few pages where one takes it: a module of its own. */
 
-import type { Services } from './host';
 import type { Loader } from './loader';
-import { exceptions, listed } from './services';
+import { listed } from './services';
 
-/** A choice to keep: granted categories, revision, seconds since 1970, subject key, record id, exceptions. */
-export type Kept = [number, number, number, string, string, Services?];
+/** A choice to keep: granted categories, revision, seconds since 1970, subject key, record id, codes of its exceptions. */
+export type Kept = [number, number, number, string, string, string?];
+
+/** Codes that no gate can read, so that it grants nothing and asks. */
+const UNREADABLE = '-';
 
 /** A choice as the server knows it. */
 interface Known {
   key?: string;
   granted: number;
-  services?: Services;
+  /** Codes of the exceptions. */
+  codes?: string;
   record: string;
   revision: number;
   decided_at_ms: number;
@@ -44,20 +47,29 @@ function adopted(known: Known, stored: string, loader: Loader): Kept | undefined
   if (known.record == record) return undefined;
   const decided = Math.floor(known.decided_at_ms / 1000);
   if (!(decided <= +at)) {
-    return [known.granted, known.revision, decided, known.key ?? key, known.record, known.services];
+    return [known.granted, known.revision, decided, known.key ?? key, known.record, known.codes];
   }
   const present = parseInt(bits, 16);
   const both = present & known.granted;
-  const except: string[] = codes.match(/.../g) ?? [];
+  const here = split(codes);
+  const there = split(known.codes);
   let less = present & ~known.granted;
-  const granted: Services = {};
-  for (const { id, code, bit } of listed(loader)) {
-    const here = !!(present & bit) != except.includes(code);
-    granted[id] = here && (known.services?.[id] ?? !!(known.granted & bit));
-    if (here && !granted[id]) less = bit;
+  let except = '';
+  let read = 0;
+  for (const { code, bit } of listed(loader)) {
+    const [granted, other] = [here.includes(code), there.includes(code)];
+    read += +granted + +other;
+    const before = !!(present & bit) != granted;
+    const after = before && !!(known.granted & bit) != other;
+    if (before && !after) less = bit;
+    if (after != !!(both & bit)) except += code;
   }
-  return less ? [both, loader.r, +at, key, known.record, exceptions(loader, both, granted)] : undefined;
+  // Another loader than this one lists the rest.
+  if (read < here.length + there.length) except = UNREADABLE;
+  return less || except == UNREADABLE ? [both, loader.r, +at, key, known.record, except] : undefined;
 }
+
+const split = (codes = ''): string[] => codes.match(/.../g) ?? [];
 
 /** What to keep of a choice made in the center, known by the token of the link `back`, else by the key. */
 export async function news(

@@ -1,8 +1,6 @@
 /** The cookie that keeps the choice, and the erasure of what is no longer granted. */
 import { erased } from './gate';
-import { cookies, loader } from './loader';
-
-const NAME = `assent-${loader.s}`;
+import { NAME, cookies, loader } from './loader';
 
 /** Says that the center was opened from here within the hour: the next pages ask what was chosen there. A cookie,
     because opening the browser's storage takes longer than a page may wait. */

@@ -20,7 +20,7 @@ interface Gate {
   erased(listLen: number, nameLen: number): number;
   allowed(listLen: number, placeLen: number): number;
   google(): number;
-  cookie(revision: number, now: number, exceptionsLen: number): number;
+  cookie(revision: number, now: number): number;
 }
 
 /** Size of the gate's buffer in bytes. */
@@ -70,15 +70,20 @@ function put(text: string): number {
   return read < text.length ? -1 : written;
 }
 
+/** The signals with which this browser objects. */
+export const objections = (): { dnt: boolean; gpc: boolean } => ({
+  dnt: navigator.doNotTrack == '1',
+  gpc: !!(navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl,
+});
+
 /** Decides from the cookie's value, empty without one; the answer holds the granted categories, ASK and CHOSEN. */
 export function start(cookie: string): number {
-  const gpc = (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl ? 1 : 0;
-  const dnt = navigator.doNotTrack == '1' ? 2 : 0;
+  const { dnt, gpc } = objections();
   return gate!.start(
     Math.max(put(cookie + (loader.o ?? '')), 0),
     loader.m,
     loader.d,
-    gpc | dnt | (loader.q << 2),
+    +gpc + +dnt * 2 + loader.q * 4,
     loader.v,
     loader.e * 86400,
     now(),
@@ -118,11 +123,9 @@ export function allowed(list: string, place: string): number {
 /** Granted types of Google Consent Mode, as bits. */
 export const google = (): number => gate!.google();
 
-/** Length of a subject key and a record's id. */
-const IDS_LEN = 68;
-
-/** The cookie's value for the present choice. The codes of its exceptions may follow the record's id. */
+/** The cookie's value for the categories of the present choice; its exceptions may follow, after a point. */
 export function cookie(revision: number, at: number, key: string, record: string): string {
-  const len = gate!.cookie(revision, at, put(key + record) - IDS_LEN);
+  put(key + record);
+  const len = gate!.cookie(revision, at);
   return new TextDecoder().decode(new Uint8Array(gate!.memory.buffer, gate!.buffer(), len));
 }

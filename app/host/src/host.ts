@@ -20,6 +20,8 @@ export interface Host {
   /** Whether a marked tag may run: HELD, FREE or FOREIGN. */
   answerFor(tag: HTMLElement): number;
   apply(): void;
+  /** Run whenever the gate is about to be applied to the page. */
+  before: (() => void)[];
   /** Decides about nodes by the place that they load from, as HELD or FREE; a part may decide in its stead. */
   byHost: { decide(place: string): number };
   /** A choice's exceptions as the cookie keeps them; a part fills this in where the site offers a choice per service. */

@@ -91,6 +91,9 @@ declare const COOKIES: string;
 /** This site's part of the loader. */
 export const loader: Loader = ASSENT;
 
+/** Name of the cookie, and the beginning of the names of all else that is stored. */
+export const NAME = `assent-${loader.s}`;
+
 /** The page's cookies when this script began. */
 export const cookies: string = COOKIES;
 

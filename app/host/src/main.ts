@@ -6,11 +6,11 @@ import * as gate from './gate';
 import { emit, on } from './events';
 import { signal } from './google';
 import { late, parts, type Host, type Services } from './host';
-import { cookies, element, loader, server } from './loader';
+import { NAME, cookies, element, loader, server } from './loader';
 import { post, receipt, send, uuid, random } from './outbox';
 import { rest } from './rest';
 import { ask, asks, center, count, hold, holds, news, open, prefetch, preload, settle, style } from './surface';
-import { after, answerFor, apply, byHost, once, watch } from './tags';
+import { after, answerFor, apply, before, byHost, once, watch } from './tags';
 
 const OPTIONAL = ['performance', 'functional', 'targeting'] as const;
 type Choice = Partial<Record<(typeof OPTIONAL)[number], boolean>>;
@@ -24,7 +24,7 @@ let state = 0;
 /** The state of a visitor who comes for the first time, where the server knows it: the banner then stands before
     the gate is brought up. 0 where the gate has to say. */
 const first = stored || page.assent || location.hash.startsWith('#assent') ? 0 : loader.i;
-const tabs = 'BroadcastChannel' in window ? new BroadcastChannel(`assent-${loader.s}`) : undefined;
+const tabs = 'BroadcastChannel' in window ? new BroadcastChannel(NAME) : undefined;
 
 /** The subject key of the stored choice, empty before the first. */
 const subject = (): string => stored.split('.')[4] ?? '';
@@ -50,7 +50,7 @@ function choice(): AssentChoice {
 
 /** Erases what is not granted. Where all is granted, the browser's storage stays closed. */
 function clean(): void {
-  if (~state & 15 || state & gate.EXCEPTIONS) {
+  if ((state ^ 15) & (15 | gate.EXCEPTIONS)) {
     erase();
     if (loader.x > 1) late(host);
   }
@@ -68,9 +68,10 @@ function changed(before: number): void {
 }
 
 /** Keeps a choice in the cookie. */
-function keep(...[bits, revision, at, key, id, services]: Kept): void {
+function keep(...[bits, revision, at, key, id, codes]: Kept): void {
   gate.choose(bits);
-  write((stored = gate.cookie(revision, at, key, id + host.codes(services))));
+  // A gate that knows nothing of exceptions has to see that there are some: then it grants nothing and asks.
+  write((stored = gate.cookie(revision, at, key, id) + (codes ? `.${codes}` : '')));
   // Whether it counts is for the gate to say: the revision may have widened since, or the choice be too old.
   state = gate.start(stored);
 }
@@ -96,7 +97,7 @@ function carryOut(bits: number, method: 'banner' | 'dialog' | 'api', services?: 
   const previous = record();
   const key = subject() || random(16);
   const id = uuid();
-  keep(bits, loader.r, gate.now(), key, id, services);
+  keep(bits, loader.r, gate.now(), key, id, host.codes(services));
   tabs?.postMessage(stored);
   emit('decided', choice());
   changed(before);
@@ -110,8 +111,7 @@ function carryOut(bits: number, method: 'banner' | 'dialog' | 'api', services?: 
     choice: { performance, functional, targeting },
     services,
     asked,
-    dnt: navigator.doNotTrack == '1',
-    gpc: !!(navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl,
+    ...gate.objections(),
     previous,
     decided_at_ms: Date.now(),
   });
@@ -148,10 +148,14 @@ const assent: Assent = {
   center: () => center(subject()),
   set(wanted: Choice) {
     let bits = state & 15;
+    let named;
     OPTIONAL.forEach((category, at) => {
-      if (category in wanted) bits = wanted[category] ? bits | (2 << at) : bits & ~(2 << at);
+      const on = wanted[category];
+      if (on == undefined) return;
+      named = true;
+      bits = on ? bits | (2 << at) : bits & ~(2 << at);
     });
-    decide(bits, 'api');
+    if (named) decide(bits, 'api');
   },
   withdraw: () => decide(1, 'api'),
   on,
@@ -222,6 +226,7 @@ const host: Host = {
   allowed: gate.allowed,
   answerFor,
   apply,
+  before,
   byHost,
   codes: () => '',
   decide,

@@ -1,8 +1,8 @@
 /** Keeps each consent record until the server has acknowledged it. */
-import { api, loader } from './loader';
+import { NAME, api } from './loader';
 
-const KEY = `assent-${loader.s}-outbox`;
-const RECEIPT = `assent-${loader.s}-receipt`;
+const KEY = `${NAME}-outbox`;
+const RECEIPT = `${NAME}-receipt`;
 
 /** The most records that wait. */
 const LEN_MAX = 50;

@@ -26,6 +26,6 @@ export function listed({ o = '', services = '' }: Loader): Listed[] {
 
 /** The services whose answer differs from their category's; nothing where there are none. */
 export function exceptions(loader: Loader, categories: number, granted: Services): Services | undefined {
-  const differ = listed(loader).filter(({ id, bit }) => granted[id] != !!(categories & bit));
-  return differ.length ? Object.fromEntries(differ.map(({ id }) => [id, granted[id]])) : undefined;
+  const differ = listed(loader).filter(({ id, bit }) => !!granted[id] != !!(categories & bit));
+  return differ.length ? Object.fromEntries(differ.map(({ id }) => [id, !!granted[id]])) : undefined;
 }

@@ -20,6 +20,9 @@ const LIVE = ['src', 'srcset', 'poster', 'href', 'data'];
 /** Decides about nodes that are known by their host; what no service declares may load. */
 export const byHost = { decide: (host: string): number => +!!allowed(loader.b, `${host}/`) };
 
+/** Run before each look at the page. */
+export const before: (() => void)[] = [];
+
 /** Run after each look at the page, told whether any embed is held. */
 export const after: ((embeds: boolean) => void)[] = [];
 
@@ -42,6 +45,7 @@ let turns = 0;
 export function apply(): void {
   let waits = false;
   const turn = ++turns;
+  for (const first of before) first();
   const going: HTMLElement[] = [];
   for (const tag of document.querySelectorAll<HTMLElement>(MARKED)) {
     const answer = answerFor(tag);
@@ -159,6 +163,8 @@ export function watch(changed: () => void): void {
     if (found) apply();
   }).observe(document, { childList: true, subtree: true });
   // Nothing need change after the parser's last step.
-  document.addEventListener('DOMContentLoaded', changed);
-  document.addEventListener('DOMContentLoaded', apply);
+  document.addEventListener('DOMContentLoaded', () => {
+    changed();
+    apply();
+  });
 }

@@ -4,9 +4,12 @@
 //! minutes; the center takes the token out of its address at once. On the way back the center makes a token
 //! and only a page on one of the site's origins can redeem it.
 
+use std::collections::BTreeSet;
+
 use assent_consent::{
     Categories,
-    record::{ConsentRecord, Services, Subject},
+    record::{ConsentRecord, Subject},
+    site::code,
 };
 use assent_store::Grant;
 use axum::{
@@ -125,8 +128,9 @@ struct Known {
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
     granted: u8,
-    #[serde(skip_serializing_if = "Services::is_empty")]
-    services: Services,
+    /// The exceptions, as the cookie keeps them.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    codes: String,
     record: Uuid,
     revision: u32,
     decided_at_ms: i64,
@@ -181,10 +185,11 @@ pub(crate) fn latest(history: &[ConsentRecord]) -> Option<&ConsentRecord> {
 }
 
 fn known(record: &ConsentRecord, key: Option<String>) -> Known {
+    let codes: BTreeSet<String> = record.services.keys().map(|id| code(id)).collect();
     Known {
         key,
         granted: Categories::from(record.choice).bits(),
-        services: record.services.clone(),
+        codes: codes.into_iter().collect(),
         record: record.id,
         revision: record.revision,
         decided_at_ms: record.decided_at_ms,

@@ -338,7 +338,7 @@ async fn heads(
         if last.size < next {
             return Err(LogError::Malformed("its checkpoints".to_owned()));
         }
-        next = last.size + 1;
+        next = after(last.size, "its checkpoints")?;
         for head in heads {
             let size = head.size;
             match Checkpoint::open(&head.note, keys) {
@@ -349,7 +349,13 @@ async fn heads(
                 Ok(checkpoint) => {
                     let expected = origin.get_or_insert_with(|| checkpoint.origin.clone());
                     if *expected == checkpoint.origin {
-                        roots.insert(size, checkpoint.root);
+                        // Two roots for one size: the log is shown to some as it is not shown to others.
+                        if roots
+                            .insert(size, checkpoint.root)
+                            .is_some_and(|other| other != checkpoint.root)
+                        {
+                            report.faults.push(Fault::Forked { size });
+                        }
                     } else {
                         report.faults.push(Fault::Renamed {
                             size,
@@ -409,6 +415,12 @@ async fn levels(
     Ok(())
 }
 
+/// Where the next page begins; a log of another server may say anything.
+pub(super) fn after(last: u64, what: &str) -> Result<u64, LogError> {
+    last.checked_add(1)
+        .ok_or_else(|| LogError::Malformed(what.to_owned()))
+}
+
 async fn erasures(log: &dyn Log, report: &mut Report) -> Result<(), LogError> {
     let mut next = 0;
     loop {
@@ -419,7 +431,7 @@ async fn erasures(log: &dyn Log, report: &mut Report) -> Result<(), LogError> {
         if last.leaf < next {
             return Err(LogError::Malformed("its erasures".to_owned()));
         }
-        next = last.leaf + 1;
+        next = after(last.leaf, "its erasures")?;
         for erasure in erasures {
             if erasure.leaf < report.entries {
                 report.erased.push((erasure.leaf, erasure.erased_at_ms));

@@ -216,11 +216,19 @@ pub(crate) async fn audit(
             if sites.is_empty() {
                 return Err(Failure::Other(format!("{} has no such site", folder.display())));
             }
+            // A checkpoint that was kept is of one log only.
+            let is_of =
+                |site: &str, earlier: &Checkpoint| earlier.origin.ends_with(&format!("/v1/sites/{site}/log"));
+            if let Some(earlier) = &earlier
+                && !sites.iter().any(|site| is_of(site, earlier))
+            {
+                return Err(Failure::Other(format!(
+                    "the checkpoint is of the log {}, which is not audited here",
+                    earlier.origin
+                )));
+            }
             for site in &sites {
-                // A checkpoint that was kept is of one log only.
-                let earlier = earlier
-                    .as_ref()
-                    .filter(|earlier| earlier.origin.ends_with(&format!("/{site}/log")));
+                let earlier = earlier.as_ref().filter(|earlier| is_of(site, earlier));
                 let report = audit::stored(&store, site, &keys, earlier).await?;
                 add(&format!("the site {site}"), &report);
             }

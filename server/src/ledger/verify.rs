@@ -52,6 +52,15 @@ impl Findings {
             Ok(checkpoint) => checkpoint,
             Err(error) => return self.fail(format!("The proof's checkpoint does not hold: {error}.")),
         };
+        if !checkpoint
+            .origin
+            .ends_with(&format!("/v1/sites/{}/log", record.site))
+        {
+            return self.fail(format!(
+                "The proof is of the log {}, which is not that of the record's site.",
+                checkpoint.origin
+            ));
+        }
         let leaf = merkle::leaf(&record.commitment());
         if merkle::includes(leaf, proof.index, checkpoint.size, &proof.hashes, checkpoint.root) {
             self.hold(format!(
@@ -140,7 +149,7 @@ pub(crate) async fn search(log: &dyn Log, entry: [u8; 32]) -> Result<Result<LogP
         if head.size < next {
             return Err(LogError::Malformed("its checkpoints".to_owned()));
         }
-        next = head.size + 1;
+        next = super::audit::after(head.size, "its checkpoints")?;
         last = Some(head);
     }
     let Some(head) = last else { return Ok(Err(0)) };

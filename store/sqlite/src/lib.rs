@@ -78,6 +78,8 @@ impl SqliteStore {
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
                     .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+                    // What a visitor has erased must not stay in free pages.
+                    .pragma("secure_delete", "on")
                     .pragma("cache_size", WRITER_CACHE)
                     // A statement that inserts many rows keeps what it would have to undo; in a file that
                     // doubles its writes.

@@ -135,7 +135,10 @@ export function placeholders(host: Host): void {
       ({ id, services }) =>
         !assent.choice()[id] &&
         tags.some(({ dataset: { assentHost, category } }) =>
-          assentHost ? declaring(from, services).length : category!.split(/\s+/).includes(id),
+          assentHost
+            ? // A service that nobody declares is no leave to grant whoever owns the address.
+              !assentHost.startsWith(SERVICE) && declaring(from, services).length
+            : category!.split(/\s+/).includes(id),
         ),
     );
   }

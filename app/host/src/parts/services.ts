@@ -17,7 +17,7 @@ PARTS.push((host) => {
   const { assent, byHost, loader } = host;
   const services = listed(loader);
   const ids = services.map(({ id }) => id);
-  const necessary = loader.services!.split(' ').slice(ids.length);
+  const necessary = loader.services!.split(' ').slice(ids.length).filter(Boolean);
 
   /** Whether a service is granted. The gate reads its slot where it reads a category's digit. */
   const granted = (slot: number): boolean => host.allowed(`${String.fromCharCode(52 + slot)}*`, '') == FREE;
@@ -25,7 +25,7 @@ PARTS.push((host) => {
 
   Object.defineProperty(host.more, 'services', { enumerable: true, get: all });
   host.codes = (except = {}) =>
-    services.map(({ id, code }) => (id in except ? code : '')).join('');
+    services.map(({ id, code }) => (Object.keys(except).includes(id) ? code : '')).join('');
 
   const { decide } = byHost;
   byHost.decide = (place) => {
@@ -49,8 +49,9 @@ PARTS.push((host) => {
   }
 
   const look = (root: Document | Element) => root.querySelectorAll<HTMLElement>(TAGS).forEach(mark);
-  look(document);
-  // Observes before the host does, so that what is added has its mark when the host looks at it.
+  // Whatever has the gate applied, in the midst of a script even: the category must not decide first.
+  host.before.push(() => look(document));
+  // Observes before the host does, which looks for categories and hosts only.
   new MutationObserver((mutations) => {
     for (const { addedNodes } of mutations) {
       for (const node of addedNodes) {
@@ -63,17 +64,23 @@ PARTS.push((host) => {
 
   assent.set = ({ services: wanted = {}, ...categories }) => {
     let bits = host.granted();
+    let named = false;
     const then = all();
     CATEGORIES.slice(1).forEach((category, at) => {
       const on = categories[category as 'targeting'];
       if (on == undefined) return;
+      named = true;
       const bit = 2 << at;
       bits = on ? bits | bit : bits & ~bit;
       // Who switches a category switches its services.
       for (const service of services) if (service.bit == bit) then[service.id] = on;
     });
-    for (const id of ids) if (id in wanted) then[id] = wanted[id];
-    host.decide(bits, 'api', exceptions(loader, bits, then));
+    for (const id of ids) {
+      if (!Object.keys(wanted).includes(id) || wanted[id] == undefined) continue;
+      named = true;
+      then[id] = !!wanted[id];
+    }
+    if (named) host.decide(bits, 'api', exceptions(loader, bits, then));
   };
 
   const { when } = assent;
