@@ -10,7 +10,7 @@ use std::{
 };
 
 /// What the server cannot do without.
-const NEEDED: [&str; 17] = [
+const NEEDED: [&str; 19] = [
     "banner.css",
     "center.css",
     "center.js",
@@ -27,6 +27,8 @@ const NEEDED: [&str; 17] = [
     "rules.js",
     "services.js",
     "signals.js",
+    "verify.css",
+    "verify.js",
     "wall.js",
 ];
 

@@ -188,6 +188,8 @@ texts! {
     center_choice,
     /// Downloads a receipt.
     center_receipt,
+    /// Link to the page on which receipts are checked.
+    center_verify,
     /// Column: a record's id.
     center_record,
     /// Refuses everything that was granted.

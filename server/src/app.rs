@@ -69,6 +69,7 @@ pub fn router(state: AppState) -> Router {
         .merge(http::visitor_router(&state))
         .merge(http::center::router())
         .merge(http::console::router())
+        .merge(http::verify::router())
         .merge(http::wellknown::router())
         .merge(http::health::router());
     if state.demo {

@@ -4,20 +4,21 @@ use std::path::PathBuf;
 
 use crate::{Result, node, paths, process, step, wasm};
 
-/// Entry points of app/host, the assets that they become, and their form: the host stands in a function of the
+/// Entry points below app, the assets that they become, and their form: the host stands in a function of the
 /// loader, parts of a site before it, the stub in a page; what comes late is a module.
-const SCRIPTS: [(&str, &str, &str); 9] = [
-    ("main", "host", "esm"),
-    ("stub", "stub", "iife"),
-    ("center", "center", "esm"),
-    ("late", "late", "esm"),
-    ("parts/marks", "marks", "iife"),
-    ("parts/reload", "reload", "iife"),
-    ("parts/services", "services", "iife"),
-    ("parts/signals", "signals", "iife"),
-    ("parts/wall", "wall", "iife"),
+const SCRIPTS: [(&str, &str, &str); 10] = [
+    ("host/src/main", "host", "esm"),
+    ("host/src/stub", "stub", "iife"),
+    ("host/src/center", "center", "esm"),
+    ("host/src/late", "late", "esm"),
+    ("host/src/parts/marks", "marks", "iife"),
+    ("host/src/parts/reload", "reload", "iife"),
+    ("host/src/parts/services", "services", "iife"),
+    ("host/src/parts/signals", "signals", "iife"),
+    ("host/src/parts/wall", "wall", "iife"),
+    ("verify/src/main", "verify", "esm"),
 ];
-const STYLES: [&str; 5] = ["banner", "dialog", "placeholder", "center", "console"];
+const STYLES: [&str; 6] = ["banner", "dialog", "placeholder", "center", "console", "verify"];
 
 /// Builds the server for development and returns its path.
 ///
@@ -64,7 +65,12 @@ fn scripts() -> Result {
     outputs.push(script("rules"));
     step::when_changed(
         "scripts",
-        &["app/host", "package-lock.json", "xtask/src/build.rs"],
+        &[
+            "app/host",
+            "app/verify",
+            "package-lock.json",
+            "xtask/src/build.rs",
+        ],
         &outputs,
         || {
             let rules = process::quiet(process::command("node").arg("app/host/rules.mjs"))?;
@@ -79,7 +85,7 @@ fn scripts() -> Result {
                             "--log-level=warning",
                         ])
                         .arg(format!("--format={form}"))
-                        .arg(format!("app/host/src/{source}.ts")),
+                        .arg(format!("app/{source}.ts")),
                 )?;
                 step::write_if_changed(&script(output), bundle.trim_end().as_bytes())?;
             }

@@ -44,9 +44,11 @@ pub(crate) fn run() -> Result {
     {
         step::always(name, || process::quiet(&mut command))?;
     }
-    step::always("typescript", || {
-        process::quiet(node::tool("tsc").args(["--noEmit", "--project", "app/host"]))
-    })?;
+    for project in ["app/host", "app/verify"] {
+        step::always("typescript", || {
+            process::quiet(node::tool("tsc").args(["--noEmit", "--project", project]))
+        })?;
+    }
     println!("No lint fired.");
     Ok(())
 }

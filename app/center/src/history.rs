@@ -28,6 +28,7 @@ pub(crate) fn section(page: &CenterPage<'_>) -> AnyView {
                 <thead role="rowgroup"><tr role="row">{columns}</tr></thead>
                 <tbody role="rowgroup">{rows}</tbody>
             </table>
+            <p><a href=page.verify_url.to_owned()>{texts.center_verify.clone()}</a></p>
         }
         .into_any()
     };

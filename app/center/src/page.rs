@@ -46,6 +46,8 @@ pub struct CenterPage<'a> {
     pub current: Option<Current>,
     /// Earlier choices, newest first, the current one included.
     pub history: &'a [HistoryRow],
+    /// Address of the page on which receipts are checked, same origin.
+    pub verify_url: &'a str,
     /// What has just happened.
     pub news: Option<News>,
     /// Address to which the forms are posted, same origin.

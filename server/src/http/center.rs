@@ -533,6 +533,7 @@ impl View<'_> {
             dnt_honoured: objections.meets(Objections::DNT) && honours.meets(Objections::DNT),
             current,
             history: &history,
+            verify_url: "/verify",
             news,
             action: &address(self.site, self.wanted, self.headers, false),
             hidden: &[

@@ -19,6 +19,7 @@ pub(crate) mod page;
 pub(crate) mod problem;
 pub(crate) mod records;
 pub(crate) mod third_parties;
+pub(crate) mod verify;
 pub(crate) mod wellknown;
 
 use std::sync::Arc;

@@ -8,6 +8,11 @@ use axum::{
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
                       base-uri 'none'; frame-ancestors 'none'";
 
+/// What a page needs beyond that to run the server's own scripts and to ask the server. No element is made from text.
+const COMPUTING_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                                connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; \
+                                require-trusted-types-for 'script'; trusted-types 'none'";
+
 /// A page.
 pub(crate) fn html(status: StatusCode, html: String) -> Response {
     let mut response = (status, html).into_response();
@@ -17,6 +22,16 @@ pub(crate) fn html(status: StatusCode, html: String) -> Response {
         HeaderValue::from_static("text/html; charset=utf-8"),
     );
     secure(headers);
+    response
+}
+
+/// A page that computes in the browser, by the server's own scripts.
+pub(crate) fn computing(html: String) -> Response {
+    let mut response = self::html(StatusCode::OK, html);
+    response.headers_mut().insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(COMPUTING_POLICY),
+    );
     response
 }
 

@@ -8,6 +8,7 @@ mod ledger;
 mod loader;
 mod records;
 mod third_parties;
+mod verify;
 
 use std::{net::SocketAddr, sync::Arc};
 
