@@ -159,7 +159,7 @@ async fn erasing_leaves_a_signed_confirmation_and_a_log_in_order() {
     set-cookie: assent-center-shop=; Path=/c/shop; Max-Age=0; HttpOnly; SameSite=Lax; Secure
     x-content-type-options: nosniff
     "#);
-    assert!(erased.text().contains("2026-11-21 20:01 UTC") || erased.text().contains("<time"));
+    assert!(erased.text().contains("2026-11-21 20:01 UTC"));
     assert!(erased.text().contains("href=\"https://shop.example/#assent\""));
     assert_eq!((app.stored(KEY).await, app.stored(OTHER_KEY).await), (0, 1));
 
