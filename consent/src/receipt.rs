@@ -40,12 +40,21 @@ impl ReceiptSigner {
 
     /// The receipt of a record. The same record always gives the same receipt.
     pub fn sign(&self, record: &ConsentRecord) -> String {
-        let payload = BASE64.encode(record.canonical());
-        let mut receipt = format!("{}.{payload}", self.header);
-        let signature = self.key.sign(receipt.as_bytes());
-        receipt.push('.');
-        BASE64.encode_string(signature.to_bytes(), &mut receipt);
-        receipt
+        self.seal(&self.header, &record.canonical())
+    }
+
+    /// A compact JWS of another kind than a receipt; `typ`, its media type, keeps the one from being taken for the other.
+    pub fn sign_as(&self, typ: &str, payload: &[u8]) -> String {
+        let header = BASE64.encode(format!(r#"{{"alg":"EdDSA","kid":"{}","typ":"{typ}"}}"#, self.kid));
+        self.seal(&header, payload)
+    }
+
+    fn seal(&self, header: &str, payload: &[u8]) -> String {
+        let mut sealed = format!("{header}.{}", BASE64.encode(payload));
+        let signature = self.key.sign(sealed.as_bytes());
+        sealed.push('.');
+        BASE64.encode_string(signature.to_bytes(), &mut sealed);
+        sealed
     }
 
     /// The public key as a JWK (RFC 8037).

@@ -1,5 +1,6 @@
 //! The wordings that visitors meet: built in for some languages, replaced by the owner's where given.
 
+use assent_center::RightsTexts;
 use assent_consent::{
     notice::Texts,
     site::{ConfigError, SiteConfig},
@@ -12,6 +13,26 @@ const BUILT_IN: [(&str, &str); 3] = [
     ("de", include_str!("../../app/texts/de.json")),
     ("fr", include_str!("../../app/texts/fr.json")),
 ];
+
+const RIGHTS: [(&str, &str); 3] = [
+    ("en", include_str!("../../app/texts/rights/en.json")),
+    ("de", include_str!("../../app/texts/rights/de.json")),
+    ("fr", include_str!("../../app/texts/rights/fr.json")),
+];
+
+/// The wordings of the pages about a visitor's rights, with their language: the one wanted if it is built in, else
+/// English. They are pages of their own, so no page mixes two languages.
+///
+/// # Errors
+/// Never for what is built in.
+pub(crate) fn rights(language: &str) -> Result<(&'static str, RightsTexts), serde_json::Error> {
+    let [english, ..] = RIGHTS;
+    let (language, json) = RIGHTS
+        .into_iter()
+        .find(|(tag, _)| tag.eq_ignore_ascii_case(primary(language)))
+        .unwrap_or(english);
+    Ok((language, serde_json::from_str(json)?))
+}
 
 /// The wordings of a site in one language.
 ///
@@ -68,6 +89,19 @@ mod tests {
                 !of(&config, language).unwrap().accept_all.is_empty(),
                 "{language}"
             );
+        }
+    }
+
+    #[test]
+    fn rights_are_said_in_every_built_in_language_and_else_in_english() {
+        for (language, expected) in [
+            ("en-GB", "en"),
+            ("DE", "de"),
+            ("fr-CA", "fr"),
+            ("is", "en"),
+            ("", "en"),
+        ] {
+            assert_eq!(rights(language).unwrap().0, expected);
         }
     }
 

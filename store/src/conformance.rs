@@ -21,7 +21,7 @@ mod ledger;
 pub mod sample;
 
 use ledger::{
-    an_erased_record_leaves_its_entry, concurrent_appends_fork_no_log,
+    an_erased_id_is_not_stored_again, an_erased_record_leaves_its_entry, concurrent_appends_fork_no_log,
     duplicates_and_the_unknown_leave_no_gap_in_the_log, each_new_record_gets_the_next_index_of_its_sites_log,
     full_tiles_are_hashed_into_the_level_above, signed_heads_are_kept_in_order,
 };
@@ -74,6 +74,7 @@ pub async fn run<S: Store>(make: impl AsyncFn() -> S) {
         concurrent_appends_fork_no_log,
         full_tiles_are_hashed_into_the_level_above,
         an_erased_record_leaves_its_entry,
+        an_erased_id_is_not_stored_again,
         signed_heads_are_kept_in_order,
         history_is_newest_first_and_limited,
         history_is_of_one_subject_at_one_site,

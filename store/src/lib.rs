@@ -132,7 +132,8 @@ pub enum Appended {
     New,
     /// The same subject stored a record under this id at this site before; this is what is stored.
     Duplicate(Box<ConsentRecord>),
-    /// Another subject's record has this id at this site. Nothing was stored, nothing is told about it.
+    /// Another subject's record has this id at this site, or one that was erased had it. Nothing was stored, nothing
+    /// is told about it.
     Conflict,
     /// The site, or this notice of this revision, was never published, or its rule or language is another
     /// one. Nothing was stored.
@@ -194,9 +195,13 @@ pub trait Store: Send + Sync + 'static {
     /// The newest records of a subject, newest first by `received_at_ms`, at most `limit`.
     async fn history(&self, site: &str, subject: Subject, limit: u32) -> Result<Vec<ConsentRecord>>;
 
-    /// Erases a record of a subject: the row and its salt are gone, its entry in the log stays. `false` if there is no
-    /// such record.
-    async fn erase(&self, site: &str, id: Uuid, subject: Subject, now_ms: i64) -> Result<bool>;
+    /// Erases records of a subject, `only` the one with this id or all of them: rows and salts are gone, the entries in
+    /// the log stay. Returns the ids of those that were erased now, which are never stored again.
+    async fn erase(&self, site: &str, subject: Subject, only: Option<Uuid>, now_ms: i64)
+    -> Result<Vec<Uuid>>;
+
+    /// Whether a record with this id was erased at this site.
+    async fn is_erased(&self, site: &str, id: Uuid) -> Result<bool>;
 
     /// How many entries a site's log has. It has one for each record that was ever stored, in the order in which they
     /// were, from the moment of their commit.

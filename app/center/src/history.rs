@@ -1,9 +1,8 @@
-use assent_consent::record::Method;
 use leptos::prelude::*;
 
 use crate::{
     icon::{self, Icon},
-    page::{CenterPage, HistoryRow, outcome},
+    page::{CenterPage, HistoryRow, method, outcome},
 };
 
 /// Every choice of the visitor, with its receipt. The roles are spelled out because browsers drop a table's
@@ -43,12 +42,7 @@ pub(crate) fn section(page: &CenterPage<'_>) -> AnyView {
 
 fn row(row: &HistoryRow, page: &CenterPage<'_>) -> AnyView {
     let texts = page.texts;
-    let method = match row.method {
-        Method::Banner => &texts.method_banner,
-        Method::Dialog => &texts.method_dialog,
-        Method::Center => &texts.method_center,
-        Method::Api => &texts.method_api,
-    };
+    let method = method(row.method, texts);
     let time = row.decided.clone();
     view! {
         <tr role="row">

@@ -13,7 +13,9 @@ mod document;
 mod history;
 mod icon;
 mod page;
+mod rights;
 
 pub use choices::{SHOWN, field};
 pub use document::{MessagePage, message};
 pub use page::{CenterPage, Current, HistoryRow, Moment, News, page};
+pub use rights::{DataPage, DataRow, ErasedPage, Frame, Rights, RightsTexts, data, erase, erased};

@@ -11,6 +11,7 @@ use crate::{
     document::{Head, document, web_address},
     history,
     icon::{self, Icon},
+    rights::{self, Rights},
 };
 
 /// Everything that the center shows to one visitor of one site.
@@ -48,6 +49,8 @@ pub struct CenterPage<'a> {
     pub history: &'a [HistoryRow],
     /// Address of the page on which receipts are checked, same origin.
     pub verify_url: &'a str,
+    /// What the visitor can do with what is stored; `None` where nothing is.
+    pub rights: Option<Rights<'a>>,
     /// What has just happened.
     pub news: Option<News>,
     /// Address to which the forms are posted, same origin.
@@ -155,6 +158,7 @@ pub fn page(page: &CenterPage<'_>) -> String {
             {choices::form(page)}
             {choices::withdraw(page)}
             {history::section(page)}
+            {rights::section(page)}
         </main>
         <footer class="foot">
             {icon::draw(Icon::Mark)}
@@ -215,7 +219,16 @@ fn current(page: &CenterPage<'_>) -> AnyView {
 /// The optional categories and the services that differ from theirs, each with a sign and the word for allowed or
 /// refused.
 pub(crate) fn outcome(granted: Categories, services: &Services, page: &CenterPage<'_>) -> AnyView {
-    let texts = page.texts;
+    outcomes(granted, services, page.texts, page.categories)
+}
+
+/// As [`outcome`], on any page; `shown` has the services' names.
+pub(crate) fn outcomes(
+    granted: Categories,
+    services: &Services,
+    texts: &Texts,
+    shown: &[NoticeCategory],
+) -> AnyView {
     let entry = |label: String, is_allowed: bool| {
         let (class, sign, word) = if is_allowed {
             ("yes", Icon::Check, &texts.allowed)
@@ -235,7 +248,7 @@ pub(crate) fn outcome(granted: Categories, services: &Services, page: &CenterPag
         entry(label.to_owned(), granted.has(category))
     });
     let exceptions = services.iter().map(|(id, answer)| {
-        let shown = page.categories.iter().flat_map(|category| &category.services);
+        let shown = shown.iter().flat_map(|category| &category.services);
         // What is no longer in use has its id only.
         let name = shown
             .filter(|service| service.id == *id)
@@ -245,4 +258,14 @@ pub(crate) fn outcome(granted: Categories, services: &Services, page: &CenterPag
     });
     let entries = categories.into_iter().chain(exceptions).collect_view();
     view! { <ul class="outcome">{entries}</ul> }.into_any()
+}
+
+/// Where a choice was made, in words.
+pub(crate) const fn method(method: Method, texts: &Texts) -> &String {
+    match method {
+        Method::Banner => &texts.method_banner,
+        Method::Dialog => &texts.method_dialog,
+        Method::Center => &texts.method_center,
+        Method::Api => &texts.method_api,
+    }
 }

@@ -71,6 +71,24 @@ function adopted(known: Known, stored: string, loader: Loader): Kept | undefined
 
 const split = (codes = ''): string[] => codes.match(/.../g) ?? [];
 
+/** Forgets the visitor, who had everything erased in the center: the cookie, on every domain where it may stand, and
+    what waits or was received. */
+function forget(site: string): void {
+  const name = `assent-${site}`;
+  const labels = location.hostname.split('.');
+  for (const domain of ['', ...labels.map((_, at) => `;domain=${labels.slice(at).join('.')}`)]) {
+    document.cookie = `${name}=;max-age=0;path=/${domain}`;
+  }
+  document.cookie = `${name}-center=;max-age=0;path=/`;
+  for (const item of ['outbox', 'receipt']) {
+    try {
+      localStorage.removeItem(`${name}-${item}`);
+    } catch {
+      // The browser refuses storage: nothing is in it.
+    }
+  }
+}
+
 /** What to keep of a choice made in the center, known by the token of the link `back`, else by the key. */
 export async function news(
   server: string,
@@ -88,7 +106,9 @@ export async function news(
   if (back?.[2] && type == 'navigate' && document.referrer.startsWith(`${server}/`)) {
     answer = await fetch(`${api}redeem`, { method: 'POST', body: JSON.stringify({ token: back[2] }) });
   } else if (key) {
-    answer = await fetch(`${api}choice`, { headers: { authorization: `Bearer ${key}` } });
+    const record = stored().split('.')[5];
+    answer = await fetch(`${api}choice?record=${record}`, { headers: { authorization: `Bearer ${key}` } });
+    if (answer.status == 410) forget(loader.s);
   }
   return answer?.ok ? adopted(await answer.json(), stored(), loader) : undefined;
 }

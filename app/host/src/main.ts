@@ -268,9 +268,11 @@ function begin(): void {
     // What is necessary does not wait.
     apply();
     kept.then((choice) => {
-      state = gate.start(stored);
+      // Which is gone where the visitor had everything erased.
+      state = gate.start((stored = read(document.cookie)));
       if (choice) keep(...choice);
       resume();
+      clean();
     });
   } else {
     gate.start(stored);

@@ -3,9 +3,11 @@
 //! The visitor's key is in a cookie that only this site's center gets. It comes in by a one-time token from
 //! the site, or is made with the first choice. The center's choices go the same way as the browser's.
 
+mod rights;
+
 use std::{collections::BTreeMap, sync::Arc};
 
-use assent_center::{CenterPage, Current, HistoryRow, Moment, News, SHOWN, field};
+use assent_center::{CenterPage, Current, HistoryRow, Moment, News, Rights, SHOWN, field};
 use assent_consent::{
     Categories, Category,
     decision::Objections,
@@ -51,6 +53,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/c/{site}", get(show).post(decide))
         .route("/c/{site}/back", get(back))
         .route("/c/{site}/receipts/{id}", get(receipt))
+        .merge(rights::router())
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -90,19 +93,20 @@ impl Visitor {
     }
 
     fn cookie(&self, app: &App, site: &Site) -> String {
-        cookies::write(
-            &cookie_name(site),
-            &format!(
-                "{}.{}",
-                self.key,
-                self.origin.map_or_else(String::new, |at| at.to_string())
-            ),
-            &format!("/c/{}", site.id()),
-            "Lax",
-            COOKIE_S,
-            app.is_secure(),
-        )
+        let origin = self.origin.map_or_else(String::new, |at| at.to_string());
+        cookie(app, site, &format!("{}.{origin}", self.key), COOKIE_S)
     }
+}
+
+fn cookie(app: &App, site: &Site, value: &str, max_age_s: u32) -> String {
+    cookies::write(
+        &cookie_name(site),
+        value,
+        &format!("/c/{}", site.id()),
+        "Lax",
+        max_age_s,
+        app.is_secure(),
+    )
 }
 
 fn cookie_name(site: &Site) -> String {
@@ -132,7 +136,7 @@ async fn show(
         match taken {
             Ok(Some(key)) => {
                 if let Some(visitor) = Visitor::new(key, from) {
-                    let to = address(&site, asked.lang.as_deref(), &headers, false);
+                    let to = address(&site, "", asked.lang.as_deref(), &headers, false);
                     return page::see_other(&to, &[visitor.cookie(&app, &site)]);
                 }
                 news = Some(News::LinkExpired);
@@ -248,7 +252,7 @@ async fn decide(
     let visitor = Visitor::read(&site, &headers);
     match store(&app, &site, client, visitor.clone(), &headers, body).await {
         Ok(visitor) => {
-            let to = address(&site, asked.lang.as_deref(), &headers, true);
+            let to = address(&site, "", asked.lang.as_deref(), &headers, true);
             page::see_other(&to, &[visitor.cookie(&app, &site)])
         }
         Err(problem) => {
@@ -432,8 +436,8 @@ fn message(status: StatusCode, title: &str, text: &str) -> Response {
     page::html(status, html)
 }
 
-/// Address of the center in the language that the visitor asked for.
-fn address(site: &Site, wanted: Option<&str>, headers: &HeaderMap, saved: bool) -> String {
+/// Address of a page of the center in the language that the visitor asked for.
+fn address(site: &Site, page: &str, wanted: Option<&str>, headers: &HeaderMap, saved: bool) -> String {
     let mut query = Vec::new();
     if wanted.is_some() {
         query.push(format!("lang={}", language(site, wanted, headers)));
@@ -442,9 +446,9 @@ fn address(site: &Site, wanted: Option<&str>, headers: &HeaderMap, saved: bool) 
         query.push("saved=1".to_owned());
     }
     if query.is_empty() {
-        format!("/c/{}", site.id())
+        format!("/c/{}{page}", site.id())
     } else {
-        format!("/c/{}?{}", site.id(), query.join("&"))
+        format!("/c/{}{page}?{}", site.id(), query.join("&"))
     }
 }
 
@@ -464,6 +468,11 @@ struct View<'a> {
 }
 
 impl View<'_> {
+    /// Address of a page of the center, empty for the center itself, in the language that the visitor asked for.
+    fn address(&self, page: &str) -> String {
+        address(self.site, page, self.wanted, self.headers, false)
+    }
+
     async fn render(&self, status: StatusCode, visitor: Option<&Visitor>, news: Option<News>) -> Response {
         let variant = loader::choose(self.app, self.site, self.client, self.wanted, self.headers);
         let history = match visitor {
@@ -477,13 +486,31 @@ impl View<'_> {
             None => Ok(Vec::new()),
         };
         match (variant, history) {
-            (Ok(variant), Ok(history)) => page::html(status, self.page(variant, &history, news)),
+            (Ok(variant), Ok(history)) => match self.page(variant, &history, news) {
+                Ok(html) => page::html(status, html),
+                Err(problem) => unavailable(problem.status()),
+            },
             (Err(problem), _) | (_, Err(problem)) => unavailable(problem.status()),
         }
     }
 
-    fn page(&self, variant: &Variant, records: &[ConsentRecord], news: Option<News>) -> String {
+    fn page(
+        &self,
+        variant: &Variant,
+        records: &[ConsentRecord],
+        news: Option<News>,
+    ) -> Result<String, Problem> {
         let notice = &variant.notice;
+        let [data_url, json_url, erase_url] =
+            ["/data", "/data.json", "/erase"].map(|page| self.address(page));
+        let (language, texts) = rights::texts(&notice.language)?;
+        let rights = (!records.is_empty()).then_some(Rights {
+            texts: &texts,
+            language,
+            data_url: &data_url,
+            json_url: &json_url,
+            erase_url: &erase_url,
+        });
         let revision = &self.site.revision;
         let rule = revision.config.rules.iter().find(|rule| rule.id == notice.rule);
         let mut before_choice = rule.map_or(Categories::NECESSARY, |rule| {
@@ -517,7 +544,7 @@ impl View<'_> {
                 receipt_url: format!("/c/{}/receipts/{}", self.site.id(), record.id),
             })
             .collect();
-        assent_center::page(&CenterPage {
+        Ok(assent_center::page(&CenterPage {
             language: &notice.language,
             texts: &notice.texts,
             stylesheet: &assets::address("center.css"),
@@ -534,13 +561,14 @@ impl View<'_> {
             current,
             history: &history,
             verify_url: "/verify",
+            rights,
             news,
-            action: &address(self.site, self.wanted, self.headers, false),
+            action: &self.address(""),
             hidden: &[
                 ("revision", revision.number.to_string()),
                 ("notice", variant.hash.to_string()),
             ],
-        })
+        }))
     }
 }
 

@@ -15,7 +15,7 @@ use assent_store::Grant;
 use axum::{
     Router,
     body::Body,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::{HeaderMap, StatusCode},
     response::Response,
     routing::{get, post},
@@ -154,25 +154,42 @@ async fn redeem(
     };
     let key = take_subject(&app, site.id(), &token).await?.ok_or_else(gone)?;
     let subject = Subject::of_key(&key).ok_or_else(gone)?;
-    let newest = newest(&app, site.id(), subject).await?;
+    let newest = newest(&app, site.id(), subject).await?.ok_or_else(no_record)?;
     Ok(json(StatusCode::OK, &known(&newest, Some(key))))
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    /// The record that the browser has.
+    record: Option<String>,
 }
 
 async fn choice(
     State(app): State<AppState>,
     Path(id): Path<String>,
+    Query(stored): Query<Stored>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let site = site(&app, &id)?;
-    let newest = newest(&app, site.id(), subject(&headers)?).await?;
-    Ok(json(StatusCode::OK, &known(&newest, None)))
+    if let Some(newest) = newest(&app, site.id(), subject(&headers)?).await? {
+        return Ok(json(StatusCode::OK, &known(&newest, None)));
+    }
+    let record = stored.record.and_then(|record| Uuid::parse_str(&record).ok());
+    if let Some(record) = record
+        && app.store.is_erased(site.id(), record).await?
+    {
+        return Err(Problem::field(StatusCode::GONE, "record", "was erased"));
+    }
+    Err(no_record())
 }
 
-async fn newest(app: &App, site: &str, subject: Subject) -> Result<ConsentRecord, Problem> {
+fn no_record() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "This subject has no record.")
+}
+
+async fn newest(app: &App, site: &str, subject: Subject) -> Result<Option<ConsentRecord>, Problem> {
     let history = app.store.history(site, subject, RECENT_LEN).await?;
-    latest(&history)
-        .cloned()
-        .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "This subject has no record."))
+    Ok(latest(&history).cloned())
 }
 
 /// The record of the latest decision. An outbox may deliver an earlier one after it, so the time of arrival

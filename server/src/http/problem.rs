@@ -193,7 +193,11 @@ impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Invalid(invalid) => invalid.into(),
-            Refused::Conflict => Self::field(StatusCode::CONFLICT, "id", "belongs to another record"),
+            Refused::Conflict => Self::field(
+                StatusCode::CONFLICT,
+                "id",
+                "belongs to another record, or to one that was erased",
+            ),
             Refused::NotStored(reason) => reason.into(),
             Refused::Store(error) => error.into(),
             Refused::Random(error) => error.into(),

@@ -227,11 +227,13 @@ async fn erased_entries_are_listed() {
     let app = TestApp::new().await;
     app.store_records(1..=3).await;
     let subject = Subject::of_key(KEY).unwrap();
-    assert!(
+    assert_eq!(
         app.store
-            .erase("shop", id_of(2), subject, super::NOW_MS)
+            .erase("shop", subject, Some(id_of(2)), super::NOW_MS)
             .await
             .unwrap()
+            .len(),
+        1
     );
     let erased = app.get(&format!("{LOG}/erased")).empty().await;
     insta::assert_snapshot!(erased.line(), @r#"200 {"erased":[{"index":1,"erased_at_ms":1795291200000}],"next":null}"#);

@@ -7,6 +7,7 @@ mod handover;
 mod ledger;
 mod loader;
 mod records;
+mod rights;
 mod third_parties;
 mod verify;
 

@@ -149,7 +149,7 @@ async fn the_same_id_twice_is_one_record() {
 
     let mut foreign = app.submission(1);
     foreign["key"] = OTHER_KEY.into();
-    insta::assert_snapshot!(app.submit(&foreign).await.line(), @r#"409 {"type":"about:blank","title":"Conflict","status":409,"detail":"belongs to another record","field":"id"}"#);
+    insta::assert_snapshot!(app.submit(&foreign).await.line(), @r#"409 {"type":"about:blank","title":"Conflict","status":409,"detail":"belongs to another record, or to one that was erased","field":"id"}"#);
     assert_eq!(app.stored(OTHER_KEY).await, 0);
 }
 

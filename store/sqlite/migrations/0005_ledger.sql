@@ -22,10 +22,19 @@ create table checkpoint (
     primary key (site_number, size)
 ) strict, without rowid;
 
--- Where a record was erased. Its entry stays in the log, and says nothing without the record's salt.
+-- Where a record was erased. Its entry stays in the log, and says nothing without the record's salt. Which record it
+-- was stands nowhere.
 create table erasure (
     site_number integer not null references site (number),
     leaf integer not null,
     erased_at_ms integer not null,
     primary key (site_number, leaf)
+) strict, without rowid;
+
+-- Ids that are not stored again, because their records were erased: a browser may offer one once more whose answer it
+-- has not heard. Only a hash of each.
+create table erased_id (
+    site_number integer not null references site (number),
+    trace blob not null check (length(trace) = 16),
+    primary key (site_number, trace)
 ) strict, without rowid;

@@ -4,13 +4,12 @@ use std::collections::HashMap;
 
 use assent_consent::{
     ledger::{merkle, tile},
-    record::{ConsentRecord, Subject},
+    record::ConsentRecord,
 };
-use assent_store::{Erasure, Result, SignedHead};
+use assent_store::{Result, SignedHead};
 use sqlx::{SqliteConnection, SqliteExecutor, SqlitePool};
-use uuid::Uuid;
 
-use crate::{BEGIN, cell::Cell, database, json};
+use crate::{cell::Cell, database, json};
 
 const SIZE: Cell = Cell {
     table: "ledger_tile",
@@ -281,77 +280,5 @@ pub(crate) async fn heads(
     .map_err(database)?
     .into_iter()
     .map(HeadRow::read)
-    .collect()
-}
-
-pub(crate) async fn erase(
-    writer: &SqlitePool,
-    site: &str,
-    id: Uuid,
-    subject: Subject,
-    now_ms: i64,
-) -> Result<bool> {
-    let mut work = writer.begin_with(BEGIN).await.map_err(database)?;
-    let id = id.as_bytes().as_slice();
-    let subject = subject.0.as_slice();
-    let erased = sqlx::query!(
-        "delete from record
-        where site_number = (select number from site where site.id = ?) and id = ? and subject = ?
-        returning site_number, leaf",
-        site,
-        id,
-        subject,
-    )
-    .fetch_optional(&mut *work)
-    .await
-    .map_err(database)?;
-    let Some(erased) = erased else {
-        return Ok(false);
-    };
-    sqlx::query!(
-        "insert into erasure (site_number, leaf, erased_at_ms) values (?, ?, ?)",
-        erased.site_number,
-        erased.leaf,
-        now_ms,
-    )
-    .execute(&mut *work)
-    .await
-    .map_err(database)?;
-    work.commit().await.map_err(database)?;
-    Ok(true)
-}
-
-pub(crate) async fn erasures(
-    readers: &SqlitePool,
-    site: &str,
-    from: u64,
-    limit: u32,
-) -> Result<Vec<Erasure>> {
-    let from = i64::try_from(from).unwrap_or(i64::MAX);
-    let at = Cell {
-        table: "erasure",
-        column: "leaf",
-    };
-    sqlx::query!(
-        "select leaf, erased_at_ms
-        from site
-        join erasure on site_number = site.number
-        where site.id = ? and leaf >= ?
-        order by leaf
-        limit ?",
-        site,
-        from,
-        limit,
-    )
-    .fetch_all(readers)
-    .await
-    .map_err(database)?
-    .into_iter()
-    .map(|row| {
-        Ok(Erasure {
-            leaf: at.number(row.leaf)?,
-            erased_at_ms: row.erased_at_ms,
-        })
-    })
     .collect()
 }

@@ -9,6 +9,7 @@
 //! in the module of its table, run `cargo xtask prepare`, then the conformance suite.
 
 mod cell;
+mod erasure;
 mod ledger;
 mod owners;
 mod rates;
@@ -78,9 +79,9 @@ impl SqliteStore {
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
                     .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-                    // What a visitor has erased must not stay in free pages.
-                    .pragma("secure_delete", "on")
                     .pragma("cache_size", WRITER_CACHE)
+                    // What is erased is overwritten, not only given free.
+                    .pragma("secure_delete", "on")
                     // A statement that inserts many rows keeps what it would have to undo; in a file that
                     // doubles its writes.
                     .pragma("temp_store", "memory"),
@@ -153,8 +154,18 @@ impl Store for SqliteStore {
         records::history(&self.readers, site, subject, limit).await
     }
 
-    async fn erase(&self, site: &str, id: Uuid, subject: Subject, now_ms: i64) -> Result<bool> {
-        ledger::erase(&self.writer, site, id, subject, now_ms).await
+    async fn erase(
+        &self,
+        site: &str,
+        subject: Subject,
+        only: Option<Uuid>,
+        now_ms: i64,
+    ) -> Result<Vec<Uuid>> {
+        erasure::erase(&self.writer, site, subject, only, now_ms).await
+    }
+
+    async fn is_erased(&self, site: &str, id: Uuid) -> Result<bool> {
+        erasure::is_erased(&self.readers, site, id).await
     }
 
     async fn log_size(&self, site: &str) -> Result<u64> {
@@ -174,7 +185,7 @@ impl Store for SqliteStore {
     }
 
     async fn log_erasures(&self, site: &str, from: u64, limit: u32) -> Result<Vec<Erasure>> {
-        ledger::erasures(&self.readers, site, from, limit).await
+        erasure::erasures(&self.readers, site, from, limit).await
     }
 
     async fn put_head(&self, site: &str, head: &SignedHead) -> Result<()> {

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::{
     BEGIN,
     cell::Cell,
-    database, json,
+    database, erasure, json,
     ledger::{self, Log},
     rates,
 };
@@ -135,6 +135,7 @@ pub(crate) async fn append(
     let inserted = insert(&mut work, &logs, &offered).await?;
     let mut before = HashMap::new();
     let mut unknown = HashSet::new();
+    let mut erased = HashSet::new();
     if inserted < offered.len() {
         // The writer holds the lock and has not committed, so a reader sees what was there before.
         before = stored(readers, &offered, &firsts).await?;
@@ -145,6 +146,12 @@ pub(crate) async fn append(
                 .copied()
                 .filter(|first| !after.contains_key(first))
                 .collect();
+            for first in &unknown {
+                let record = &batch.records[*first].record;
+                if erasure::is_erased(readers, &record.site, record.id).await? {
+                    erased.insert(*first);
+                }
+            }
         }
         // Indices were given to all that was offered; what is new now gets them without gaps.
         offered.retain(|record| {
@@ -171,6 +178,7 @@ pub(crate) async fn append(
             .get(&first)
             .or((position > first).then(|| &batch.records[first].record));
         answers.push(match earlier {
+            _ if erased.contains(&first) => Appended::Conflict,
             _ if unknown.contains(&first) => Appended::Unknown,
             Some(earlier) if earlier.subject == record.subject => {
                 Appended::Duplicate(Box::new(earlier.clone()))
@@ -212,6 +220,7 @@ struct Row<'a>(
     Option<&'a Services>,
     Salt,
     u64,
+    Salt,
 );
 
 impl<'a> Row<'a> {
@@ -239,12 +248,15 @@ impl<'a> Row<'a> {
             Some(&record.services).filter(|services| !services.is_empty()),
             record.salt,
             leaf,
+            // Written as the salt is, in hexadecimal digits.
+            Salt(erasure::trace(record.id)),
         )
     }
 }
 
-/// Inserts the records whose ids are free and whose notice was published as they say, each with the next index of its
-/// site's log, which is used up whether or not the record is inserted; returns how many were. It does not return which: handing rows from SQLite's thread to ours costs more than inserting them.
+/// Inserts the records whose ids are free and were not erased and whose notice was published as they say, each with the
+/// next index of its site's log, which is used up whether or not the record is inserted; returns how many were. It does
+/// not return which: handing rows from SQLite's thread to ours costs more than inserting them.
 async fn insert(
     work: &mut SqliteConnection,
     logs: &HashMap<String, Log>,
@@ -301,7 +313,10 @@ async fn insert(
             on revision_notice.site_number = site.number
             and revision_notice.revision = new.value ->> 4
             and revision_notice.notice_number = notice.number
-        where true
+        where not exists (
+            select 1 from erased_id
+            where erased_id.site_number = site.number and erased_id.trace = unhex(new.value ->> 22)
+        )
         on conflict (site_number, id) do nothing",
         rows,
     )

@@ -239,3 +239,25 @@ async fn a_database_of_a_newer_version_is_refused() {
     let refused = SqliteStore::open(&path).await;
     assert!(matches!(refused, Err(StoreError::Database(_))));
 }
+
+#[tokio::test]
+async fn nothing_of_an_erased_record_is_left_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("assent.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let notice = fill(&store).await;
+    let subject = sample::subject(0);
+    let record = sample::record(&notice, notice.hash(), 0, subject);
+    let holds = |needle: &[u8]| {
+        let file = std::fs::read(&path).unwrap();
+        file.windows(needle.len()).any(|bytes| bytes == needle)
+    };
+    store.close().await;
+    let parts = [&record.salt.0, &subject.0, record.id.as_bytes()];
+    assert!(parts.iter().all(|part| holds(*part)));
+    let store = SqliteStore::open(&path).await.unwrap();
+    let erased = store.erase("shop", subject, None, NOW_MS).await.unwrap();
+    assert_eq!(erased, [record.id]);
+    store.close().await;
+    assert!(!parts.iter().any(|part| holds(*part)));
+}

@@ -180,7 +180,10 @@ pub(super) async fn an_erased_record_leaves_its_entry(store: &dyn Store) {
     append(store, &records.iter().collect::<Vec<_>>()).await;
     let before = entries(store, "shop").await;
     let (id, subject) = (records[2].id, records[2].subject);
-    let erase = async |site, subject| store.erase(site, id, subject, NOW_MS).await.expect("erases");
+    let erase = async |site, subject| {
+        let erased = store.erase(site, subject, Some(id), NOW_MS).await;
+        erased.expect("erases") == [id]
+    };
     assert!(
         !erase("shop", sample::subject(9)).await,
         "only its subject erases it"
@@ -205,10 +208,66 @@ pub(super) async fn an_erased_record_leaves_its_entry(store: &dyn Store) {
     assert_eq!(store.log_erasures("unknown", 0, 10).await.expect("reads"), []);
     // The last one erased does not free its index.
     let last = (records[3].id, records[3].subject);
-    assert!(store.erase("shop", last.0, last.1, NOW_MS).await.expect("erases"));
+    let erased = store.erase("shop", last.1, Some(last.0), NOW_MS).await;
+    assert_eq!(erased.expect("erases"), [last.0]);
     append(store, &[&site.record(7)]).await;
     assert_eq!(store.log_size("shop").await.expect("reads"), 5);
     assert_eq!(store.log_records("shop", 3, 10).await.expect("reads")[0].leaf, 4);
+}
+
+pub(super) async fn an_erased_id_is_not_stored_again(store: &dyn Store) {
+    let site = Site::publish(store, "shop").await;
+    let other = Site::publish(store, "magazine").await;
+    let mut records: Vec<_> = (0..3).map(|number| site.record(number)).collect();
+    let subject = sample::subject(8);
+    records[0].subject = subject;
+    records[1].subject = subject;
+    append(store, &records.iter().collect::<Vec<_>>()).await;
+    let mut elsewhere = other.record(0);
+    elsewhere.subject = subject;
+    append(store, &[&elsewhere]).await;
+
+    let mut erased = store.erase("shop", subject, None, NOW_MS).await.expect("erases");
+    erased.sort();
+    let mut ids = [records[0].id, records[1].id];
+    ids.sort();
+    assert_eq!(erased, ids);
+    assert_eq!(
+        store.history("shop", subject, 9).await.expect("reads"),
+        [],
+        "nothing of the subject is left"
+    );
+    assert_eq!(
+        store.history("magazine", subject, 9).await.expect("reads").len(),
+        1,
+        "but at other sites"
+    );
+    let is_erased = async |site, id| store.is_erased(site, id).await.expect("reads");
+    assert!(is_erased("shop", records[0].id).await);
+    assert!(!is_erased("shop", records[2].id).await);
+    assert!(!is_erased("magazine", records[0].id).await);
+
+    // Whoever offers it again, alone or among others.
+    let mut stranger = records[1].clone();
+    stranger.subject = sample::subject(9);
+    let new = site.record(5);
+    assert_eq!(
+        append(store, &[&records[0], &new, &stranger, &records[2]]).await,
+        [
+            Appended::Conflict,
+            Appended::New,
+            Appended::Conflict,
+            duplicate(&records[2]),
+        ]
+    );
+    assert_eq!(append(store, &[&records[0]]).await, [Appended::Conflict]);
+    assert_eq!(store.log_size("shop").await.expect("reads"), 4);
+    let left = store.log_records("shop", 0, 10).await.expect("reads");
+    assert_eq!(left.iter().map(|logged| logged.leaf).collect::<Vec<_>>(), [2, 3]);
+    // The subject itself may choose again.
+    let mut again = site.record(6);
+    again.subject = subject;
+    assert_eq!(append(store, &[&again]).await, [Appended::New]);
 }
 
 pub(super) async fn signed_heads_are_kept_in_order(store: &dyn Store) {

@@ -1,0 +1,359 @@
+//! What a visitor can do with what is stored: see it, take it along, have it erased. All of it is for whoever has the
+//! center's cookie; everybody else is sent to the center.
+
+use assent_center::{DataPage, DataRow, ErasedPage, Frame, RightsTexts};
+use assent_consent::record::{ConsentRecord, Subject};
+use serde::Serialize;
+
+use super::{
+    App, AppState, Asked, Client, HeaderMap, HeaderValue, IntoResponse as _, Path, Problem, Query, Response,
+    Router, Site, State, StatusCode, Uuid, Variant, View, Visitor, assets, clock, cookie, find, get, header,
+    loader, moment, origin, page, site, unavailable,
+};
+
+/// Records that are given out at once.
+const RECORDS_MAX: u32 = 10_000;
+
+/// Media type of a confirmation, a compact JWS as receipts are.
+const CONFIRMATION: &str = "erasure-confirmation+jws";
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/c/{site}/data", get(data))
+        .route("/c/{site}/data.json", get(download))
+        .route("/c/{site}/erase", get(ask).post(erase))
+}
+
+/// The wordings, and their language.
+pub(super) fn texts(language: &str) -> Result<(&'static str, RightsTexts), Problem> {
+    crate::texts::rights(language).map_err(|error| {
+        tracing::error!(%error, "the wordings of the center cannot be read");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "The page cannot be made.")
+    })
+}
+
+/// A subject's records, newest first, and whether there are more.
+async fn records(app: &App, site: &Site, subject: Subject) -> Result<(Vec<ConsentRecord>, bool), Problem> {
+    let mut records = app.store.history(site.id(), subject, RECORDS_MAX + 1).await?;
+    let len = RECORDS_MAX as usize;
+    let is_shortened = records.len() > len;
+    records.truncate(len);
+    Ok((records, is_shortened))
+}
+
+/// What is stored about a visitor, as JSON.
+#[derive(Serialize)]
+struct Data<'a> {
+    site: &'a str,
+    name: &'a str,
+    controller: &'a str,
+    policy_url: &'a str,
+    made_at: String,
+    subject: Subject,
+    not_stored: &'a str,
+    /// Whether these are all records.
+    complete: bool,
+    records: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    record: &'a ConsentRecord,
+    decided_at: String,
+    received_at: String,
+    expires_at: String,
+    receipt: String,
+    notice_url: String,
+}
+
+impl<'a> Entry<'a> {
+    fn new(app: &App, record: &'a ConsentRecord) -> Self {
+        Self {
+            record,
+            decided_at: clock::rfc3339(record.decided_at_ms),
+            received_at: clock::rfc3339(record.received_at_ms),
+            expires_at: clock::rfc3339(record.expires_at_ms),
+            receipt: app.signer.sign(record),
+            notice_url: format!("{}{}", app.origin, notice_path(record)),
+        }
+    }
+}
+
+async fn download(
+    State(app): State<AppState>,
+    client: Client,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let site = site(&app, &id)?;
+    let visitor = Visitor::read(&site, &headers)
+        .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "There is nothing stored for this browser."))?;
+    app.limits
+        .handovers
+        .check(client.address, site.id())
+        .map_err(Problem::too_many)?;
+    let variant = loader::choose(&app, &site, client, asked.lang.as_deref(), &headers)?;
+    let (_, texts) = texts(&variant.notice.language)?;
+    let (records, is_shortened) = records(&app, &site, visitor.subject).await?;
+    let config = &site.revision.config;
+    let data = Data {
+        site: site.id(),
+        name: &config.name,
+        controller: &config.controller,
+        policy_url: &config.policy_url,
+        made_at: clock::rfc3339(app.clock.now_ms()),
+        subject: visitor.subject,
+        not_stored: &texts.not_stored,
+        complete: !is_shortened,
+        records: records.iter().map(|record| Entry::new(&app, record)).collect(),
+    };
+    let json = serde_json::to_string_pretty(&data).map_err(|error| {
+        tracing::error!(%error, "an answer does not serialise");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "The file cannot be made.")
+    })?;
+    let mut response = json.into_response();
+    let headers = response.headers_mut();
+    page::secure(headers);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let file = format!("attachment; filename=\"consent-data-{}.json\"", site.id());
+    if let Ok(file) = HeaderValue::try_from(file) {
+        headers.insert(header::CONTENT_DISPOSITION, file);
+    }
+    Ok(response)
+}
+
+fn notice_path(record: &ConsentRecord) -> String {
+    format!("/v1/sites/{}/notices/{}", record.site, record.notice)
+}
+
+async fn data(
+    State(app): State<AppState>,
+    client: Client,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Response {
+    let site = match find(&app, &id) {
+        Ok(site) => site,
+        Err(response) => return response,
+    };
+    let view = view(&app, &site, client, &asked, &headers);
+    let own = match Own::new(view) {
+        Ok(own) => own,
+        Err(response) => return response,
+    };
+    let answer = own.data().await;
+    answer.unwrap_or_else(|problem| unavailable(problem.status()))
+}
+
+async fn ask(
+    State(app): State<AppState>,
+    client: Client,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Response {
+    let site = match find(&app, &id) {
+        Ok(site) => site,
+        Err(response) => return response,
+    };
+    match Own::new(view(&app, &site, client, &asked, &headers)) {
+        Ok(own) => own.ask(),
+        Err(response) => response,
+    }
+}
+
+async fn erase(
+    State(app): State<AppState>,
+    client: Client,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Response {
+    let site = match find(&app, &id) {
+        Ok(site) => site,
+        Err(response) => return response,
+    };
+    let own = match Own::new(view(&app, &site, client, &asked, &headers)) {
+        Ok(own) => own,
+        Err(response) => return response,
+    };
+    let answer = own.erase().await;
+    answer.unwrap_or_else(|problem| unavailable(problem.status()))
+}
+
+fn view<'a>(
+    app: &'a App,
+    site: &'a Site,
+    client: Client,
+    asked: &'a Asked,
+    headers: &'a HeaderMap,
+) -> View<'a> {
+    View {
+        app,
+        site,
+        client,
+        wanted: asked.lang.as_deref(),
+        headers,
+    }
+}
+
+/// A page about what is stored of the visitor who asks.
+struct Own<'a> {
+    view: View<'a>,
+    visitor: Visitor,
+    variant: &'a Variant,
+    language: &'static str,
+    texts: RightsTexts,
+    center: String,
+}
+
+impl<'a> Own<'a> {
+    /// Who has no key is sent to the center.
+    #[expect(clippy::result_large_err, reason = "the answer is sent as it is")]
+    fn new(view: View<'a>) -> Result<Self, Response> {
+        let Some(visitor) = Visitor::read(view.site, view.headers) else {
+            return Err(page::see_other(&view.address(""), &[]));
+        };
+        let failed = |problem: Problem| unavailable(problem.status());
+        let variant = loader::choose(view.app, view.site, view.client, view.wanted, view.headers);
+        let variant = variant.map_err(failed)?;
+        let (language, texts) = texts(&variant.notice.language).map_err(failed)?;
+        Ok(Self {
+            center: view.address(""),
+            view,
+            visitor,
+            variant,
+            language,
+            texts,
+        })
+    }
+
+    fn frame<'b>(&'b self, stylesheet: &'b str) -> Frame<'b> {
+        let config = &self.view.site.revision.config;
+        Frame {
+            texts: &self.texts,
+            language: self.language,
+            direction: "ltr",
+            stylesheet,
+            icon: "/favicon.svg",
+            site_name: &config.name,
+            controller: &config.controller,
+            center_url: &self.center,
+        }
+    }
+
+    async fn data(&self) -> Result<Response, Problem> {
+        let View { app, site, .. } = self.view;
+        let subject = self.visitor.subject;
+        let (records, is_shortened) = records(app, site, subject).await?;
+        let rows: Vec<_> = records.iter().map(row).collect();
+        let html = assent_center::data(&DataPage {
+            frame: self.frame(&assets::address("center.css")),
+            notice: &self.variant.notice.texts,
+            categories: &self.variant.notice.categories,
+            made: moment(app.clock.now_ms()),
+            subject: digits(subject),
+            records: &rows,
+            is_shortened,
+            json_url: &self.view.address("/data.json"),
+        });
+        Ok(page::html(StatusCode::OK, html))
+    }
+
+    fn ask(&self) -> Response {
+        let html = assent_center::erase(
+            &self.frame(&assets::address("center.css")),
+            &self.view.address("/erase"),
+        );
+        page::html(StatusCode::OK, html)
+    }
+
+    async fn erase(&self) -> Result<Response, Problem> {
+        let View {
+            app, site, headers, ..
+        } = self.view;
+        origin::own(app, headers)?;
+        let subject = self.visitor.subject;
+        let now_ms = app.clock.now_ms();
+        let records = app.store.erase(site.id(), subject, None, now_ms).await?;
+        let confirmation = confirm(app, site, subject, &records, now_ms)?;
+        let from = self.visitor.origin.and_then(|at| site.origin(at));
+        let back = from.or_else(|| site.origin(0)).unwrap_or_default();
+        let html = assent_center::erased(&ErasedPage {
+            frame: self.frame(&assets::address("center.css")),
+            erased: moment(now_ms),
+            subject: digits(subject),
+            records: &records,
+            confirmation: &confirmation,
+            // The site asks what has become of its choice, and learns that it is gone.
+            back: (&format!("{back}/#assent"), &self.variant.notice.texts.center_back),
+        });
+        let mut response = page::html(StatusCode::OK, html);
+        if let Ok(gone) = HeaderValue::try_from(cookie(app, site, "", 0)) {
+            response.headers_mut().append(header::SET_COOKIE, gone);
+        }
+        Ok(response)
+    }
+}
+
+fn digits(subject: Subject) -> String {
+    hex::encode(subject.0)
+}
+
+fn row(record: &ConsentRecord) -> DataRow {
+    DataRow {
+        id: record.id,
+        decided: moment(record.decided_at_ms),
+        received: moment(record.received_at_ms),
+        expires: moment(record.expires_at_ms),
+        method: record.method,
+        granted: record.choice.into(),
+        services: record.services.clone(),
+        previous: record.previous,
+        language: record.language.clone(),
+        rule: record.rule.clone(),
+        revision: record.revision,
+        notice: record.notice.to_string(),
+        notice_url: notice_path(record),
+        asked: record.asked,
+        gpc: record.gpc,
+        dnt: record.dnt,
+        salt: hex::encode(record.salt.0),
+    }
+}
+
+/// What the server says for good, in its signature: nothing stored could say it again.
+#[derive(Serialize)]
+struct Confirmation<'a> {
+    erased_at_ms: i64,
+    records: &'a [Uuid],
+    site: &'a str,
+    subject: Subject,
+    version: u8,
+}
+
+fn confirm(
+    app: &App,
+    site: &Site,
+    subject: Subject,
+    records: &[Uuid],
+    erased_at_ms: i64,
+) -> Result<String, Problem> {
+    let confirmation = Confirmation {
+        erased_at_ms,
+        records,
+        site: site.id(),
+        subject,
+        version: 1,
+    };
+    let payload = serde_json::to_vec(&confirmation).map_err(|error| {
+        tracing::error!(%error, "a confirmation does not serialise");
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The confirmation cannot be made.",
+        )
+    })?;
+    Ok(app.signer.sign_as(CONFIRMATION, &payload))
+}
