@@ -199,6 +199,25 @@ test('marks: the service decides in place of the category, and an unknown one is
   await visitor.close();
 });
 
+test('what is undefined says nothing, and a tag that comes in the midst of a script waits for its service', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open('/');
+  await page.evaluate(() => window.assent.set({ targeting: undefined, services: { youtube: undefined } }));
+  assert.equal((await choice(page)).chosen, false);
+  await banner(page).waitFor();
+  await page.evaluate(() => window.assent.set({ functional: true, services: { youtube: false, vimeo: undefined } }));
+  assert.deepEqual(await on(page), (await on(page)).filter((id) => id != 'youtube'));
+  assert.deepEqual((await record(visitor)).services, { youtube: false });
+  const marked = script('data-category="functional" data-service="youtube"', 'vendor.test-vendor.example/midst.js');
+  await page.evaluate((markup) => {
+    document.body.append(document.createRange().createContextualFragment(markup));
+    window.assent.set({ performance: true });
+  }, marked);
+  await settle(page);
+  assert.ok(!visitor.requests.some((url) => url.includes('midst')));
+  await visitor.close();
+});
+
 test('“Always allow” on a placeholder allows the one service', async () => {
   const visitor = await shop.visitor();
   const page = await visitor.open('/film');

@@ -106,7 +106,10 @@ async fn exceptions_are_stored_where_the_notice_offers_them() {
     let payload: Value = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
     assert_eq!(payload, read["record"]);
     let choice = app.get("/v1/sites/shop/choice").header("authorization", &own);
-    assert_eq!(choice.empty().await.json()["services"], json!({ "ads": false }));
+    assert_eq!(
+        choice.empty().await.json()["codes"],
+        json!(assent_consent::site::code("ads"))
+    );
     insta::assert_snapshot!(app.counted().await, @"mixed 1, performance 1, functional 1, targeting 1");
 }
 
