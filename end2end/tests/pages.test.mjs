@@ -23,6 +23,7 @@ import { ROOT } from '../server.mjs';
 const FOLDER = join(ROOT, 'end2end/pages');
 const CASE = /<script type="application\/json" id="case">([^]*?)<\/script>\n/;
 const BANNER_SHOWN = "!!document.querySelector('#assent .assent-banner')?.checkVisibility()";
+const BANNER_HIDDEN = "document.querySelector('#assent .assent-banner')?.checkVisibility() === false";
 const VENDOR = /\.vendor\.example$/;
 const PLAYED = /\.(mp3|webm)$/;
 const ALL = { performance: true, functional: true, targeting: true };
@@ -42,7 +43,7 @@ const places = (urls) =>
     .filter((place, index, all) => !PLAYED.test(place) || place !== all[index - 1]);
 
 /** Runs a case with a fresh visitor. */
-async function run({ name, site = 'shop', before: early = [], own = [], set = ALL, requested = [], ran = [], holds, withdrawn }, shop, visitor) {
+async function run({ name, site = 'shop', before: early = [], own = [], set = ALL, requested = [], ran = [], holds, withdrawn, hidden }, shop, visitor) {
   const { recorder } = shop;
   const earlier = { requests: recorder.requests.length, greeted: recorder.greeted.length };
   /** What has arrived at vendors. */
@@ -58,7 +59,7 @@ async function run({ name, site = 'shop', before: early = [], own = [], set = AL
   };
 
   const page = await visitor.open(`/${name}`);
-  await until(() => page.evaluate(BANNER_SHOWN), 'the banner');
+  await until(() => page.evaluate(hidden ? BANNER_HIDDEN : BANNER_SHOWN), 'the banner');
   await settle(page);
   expectRequests(early, 'before the choice');
   const known = early.map((place) => place.split('/')[0]);
