@@ -25,7 +25,7 @@ export interface Choice {
   readonly receipt: string | null;
 }
 
-/** What `set` takes. */
+/** What `set` takes. A category that is left out or undefined stays as it is; where nothing is named, nothing happens. */
 export interface Wanted extends Partial<Record<OptionalCategory, boolean>> {
   /** Single services by their ids, on sites that let visitors choose among services; nothing happens elsewhere. */
   services?: Record<string, boolean>;
