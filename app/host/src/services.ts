@@ -1,5 +1,4 @@
 /** The services among which the visitor chooses one by one, as the loader lists them. */
-import type { Services } from './host';
 import type { Loader } from './loader';
 
 /** Stands before a service's id where a host would stand, and in `when`. */
@@ -22,10 +21,4 @@ export function listed({ o = '', services = '' }: Loader): Listed[] {
     code: entry.slice(1),
     bit: 1 << +entry[0],
   }));
-}
-
-/** The services whose answer differs from their category's; nothing where there are none. */
-export function exceptions(loader: Loader, categories: number, granted: Services): Services | undefined {
-  const differ = listed(loader).filter(({ id, bit }) => !!granted[id] != !!(categories & bit));
-  return differ.length ? Object.fromEntries(differ.map(({ id }) => [id, !!granted[id]])) : undefined;
 }

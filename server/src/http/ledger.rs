@@ -23,7 +23,10 @@ use super::{
 };
 use crate::{
     app::{App, AppState},
-    ledger::{Log as _, LogError, StoredLog},
+    ledger::{
+        Log as _, LogError, StoredLog,
+        pages::{Erasures, Heads},
+    },
 };
 
 /// What never changes.
@@ -59,29 +62,15 @@ async fn checkpoint(State(app): State<AppState>, Path(id): Path<String>) -> Resu
 }
 
 #[derive(Deserialize)]
-struct From {
+struct Start {
     #[serde(default)]
     from: u64,
-}
-
-#[derive(Serialize)]
-struct Head {
-    size: u64,
-    made_at_ms: i64,
-    note: String,
-}
-
-#[derive(Serialize)]
-struct Heads {
-    checkpoints: Vec<Head>,
-    /// Where to go on; `None` at the end.
-    next: Option<u64>,
 }
 
 async fn checkpoints(
     State(app): State<AppState>,
     Path(id): Path<String>,
-    from: Result<Query<From>, axum::extract::rejection::QueryRejection>,
+    from: Result<Query<Start>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     let site = site(&app, &id)?;
     let from = from.map_err(not_numbers)?.from;
@@ -89,34 +78,14 @@ async fn checkpoints(
     let next = heads.last().map(|last| last.size + 1);
     Ok(public_json(&Heads {
         next: next.filter(|_| heads.len() == PAGE as usize),
-        checkpoints: heads
-            .into_iter()
-            .map(|head| Head {
-                size: head.size,
-                made_at_ms: head.made_at_ms,
-                note: head.note,
-            })
-            .collect(),
+        checkpoints: heads.into_iter().map(Into::into).collect(),
     }))
-}
-
-#[derive(Serialize)]
-struct Erased {
-    index: u64,
-    erased_at_ms: i64,
-}
-
-#[derive(Serialize)]
-struct Erasures {
-    erased: Vec<Erased>,
-    /// Where to go on; `None` at the end.
-    next: Option<u64>,
 }
 
 async fn erased(
     State(app): State<AppState>,
     Path(id): Path<String>,
-    from: Result<Query<From>, axum::extract::rejection::QueryRejection>,
+    from: Result<Query<Start>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     let site = site(&app, &id)?;
     let from = from.map_err(not_numbers)?.from;
@@ -124,13 +93,7 @@ async fn erased(
     let next = erasures.last().map(|last| last.leaf + 1);
     Ok(public_json(&Erasures {
         next: next.filter(|_| erasures.len() == PAGE as usize),
-        erased: erasures
-            .into_iter()
-            .map(|erasure| Erased {
-                index: erasure.leaf,
-                erased_at_ms: erasure.erased_at_ms,
-            })
-            .collect(),
+        erased: erasures.into_iter().map(Into::into).collect(),
     }))
 }
 
@@ -212,7 +175,8 @@ async fn consistency(
 
 #[derive(Deserialize)]
 struct Which {
-    /// The record's commitment in 64 hexadecimal digits, which only who has its receipt can compute.
+    /// The record's commitment in 64 hexadecimal digits, as a receipt gives it. It stands among the log's entries, too:
+    /// what it opens says only which of them is the record's.
     entry: Option<String>,
 }
 
@@ -240,7 +204,7 @@ async fn prove(
     which: &Which,
     headers: &HeaderMap,
 ) -> Result<LogProof, Problem> {
-    // One answer for all: whoever has neither key nor receipt learns nothing.
+    // One answer for all: whoever has neither the key nor the commitment learns nothing.
     let missing = || Problem::new(StatusCode::NOT_FOUND, "This subject has no record with this id.");
     let subject = match which.entry {
         Some(_) => None,

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod checkpoints;
 pub(crate) mod command;
 mod log;
+pub(crate) mod pages;
 mod remote;
 mod stored;
 #[cfg(test)]

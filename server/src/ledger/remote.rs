@@ -9,10 +9,12 @@ use assent_consent::{
 use assent_store::{Erasure, SignedHead};
 use async_trait::async_trait;
 use ed25519_dalek::VerifyingKey;
-use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Log, LogError};
+use super::{
+    Log, LogError,
+    pages::{Erasures, Heads},
+};
 
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -99,29 +101,6 @@ impl RemoteLog {
     }
 }
 
-#[derive(Deserialize)]
-struct Heads {
-    checkpoints: Vec<Head>,
-}
-
-#[derive(Deserialize)]
-struct Head {
-    size: u64,
-    made_at_ms: i64,
-    note: String,
-}
-
-#[derive(Deserialize)]
-struct Erasures {
-    erased: Vec<Erased>,
-}
-
-#[derive(Deserialize)]
-struct Erased {
-    index: u64,
-    erased_at_ms: i64,
-}
-
 #[async_trait]
 impl Log for RemoteLog {
     async fn hashes(&self, tile: Tile) -> Result<Vec<Hash>, LogError> {
@@ -146,26 +125,11 @@ impl Log for RemoteLog {
 
     async fn heads(&self, from: u64) -> Result<Vec<SignedHead>, LogError> {
         let heads: Heads = self.json(&format!("{}/log/checkpoints?from={from}", self.site))?;
-        Ok(heads
-            .checkpoints
-            .into_iter()
-            .map(|head| SignedHead {
-                size: head.size,
-                note: head.note,
-                made_at_ms: head.made_at_ms,
-            })
-            .collect())
+        Ok(heads.checkpoints.into_iter().map(Into::into).collect())
     }
 
     async fn erasures(&self, from: u64) -> Result<Vec<Erasure>, LogError> {
         let erasures: Erasures = self.json(&format!("{}/log/erased?from={from}", self.site))?;
-        Ok(erasures
-            .erased
-            .into_iter()
-            .map(|erased| Erasure {
-                leaf: erased.index,
-                erased_at_ms: erased.erased_at_ms,
-            })
-            .collect())
+        Ok(erasures.erased.into_iter().map(Into::into).collect())
     }
 }

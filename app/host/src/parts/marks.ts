@@ -1,10 +1,8 @@
 /** Marks of other consent managers, rewritten to Assent's own before the gate looks. */
+import { early, HOLDABLE } from '../holdable';
 import type { Host } from '../host';
 
 declare const PARTS: ((host: Host) => void)[];
-
-/** What the gate can hold. A script that is not `text/plain` has run. */
-const TAGS = 'script[type="text/plain"],iframe,img,source,video,audio,track,object,embed,link,style';
 
 PARTS.push(({ loader }) => {
   const marks = loader.marks!.map(({ pattern, ...mark }) => ({ ...mark, pattern: new RegExp(pattern) }));
@@ -49,16 +47,5 @@ PARTS.push(({ loader }) => {
     }
   }
 
-  const look = (root: Document | Element) => root.querySelectorAll<HTMLElement>(TAGS).forEach(translate);
-  look(document);
-  // Observes before the host does, so that what is added is rewritten when the host looks at it.
-  new MutationObserver((mutations) => {
-    for (const { addedNodes } of mutations) {
-      for (const node of addedNodes) {
-        if (!(node instanceof HTMLElement)) continue;
-        if (node.matches(TAGS)) translate(node);
-        look(node);
-      }
-    }
-  }).observe(document, { childList: true, subtree: true });
+  early(HOLDABLE.join(), translate);
 });

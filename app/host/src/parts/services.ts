@@ -1,17 +1,14 @@
 /** The choice per service. In the loaders of sites that offer it. */
 import { FREE } from '../answer';
+import { early, HOLDABLE } from '../holdable';
 import type { Host, Services } from '../host';
-import { exceptions, listed, SERVICE } from '../services';
+import { listed, SERVICE } from '../services';
 
 declare const PARTS: ((host: Host) => void)[];
 declare const COOKIES: string;
 
 const CATEGORIES = ['necessary', 'performance', 'functional', 'targeting'] as const;
-/** What the gate can hold. A script that is not `text/plain` has run. */
-const TAGS = 'script[type="text/plain"],iframe,img,source,video,audio,track,object,embed,link,style'
-  .split(',')
-  .map((tag) => `${tag}[data-service]`)
-  .join();
+const TAGS = HOLDABLE.map((tag) => `${tag}[data-service]`).join();
 
 PARTS.push((host) => {
   const { assent, byHost, loader } = host;
@@ -35,6 +32,12 @@ PARTS.push((host) => {
     return +(slot < 0 ? necessary.includes(id) : granted(slot));
   };
 
+  /** The services whose answer differs from their category's; nothing where there are none. */
+  function exceptions(categories: number, wanted: Services): Services | undefined {
+    const differ = services.filter(({ id, bit }) => !!wanted[id] != !!(categories & bit));
+    return differ.length ? Object.fromEntries(differ.map(({ id }) => [id, !!wanted[id]])) : undefined;
+  }
+
   /** Has the service decide about a marked tag. */
   function mark({ dataset }: HTMLElement): void {
     const id = dataset.service!.trim();
@@ -48,19 +51,8 @@ PARTS.push((host) => {
     dataset.assentHost = place;
   }
 
-  const look = (root: Document | Element) => root.querySelectorAll<HTMLElement>(TAGS).forEach(mark);
   // Whatever has the gate applied, in the midst of a script even: the category must not decide first.
-  host.before.push(() => look(document));
-  // Observes before the host does, which looks for categories and hosts only.
-  new MutationObserver((mutations) => {
-    for (const { addedNodes } of mutations) {
-      for (const node of addedNodes) {
-        if (!(node instanceof HTMLElement)) continue;
-        if (node.matches(TAGS)) mark(node);
-        look(node);
-      }
-    }
-  }).observe(document, { childList: true, subtree: true });
+  host.before.push(early(TAGS, mark));
 
   assent.set = ({ services: wanted = {}, ...categories }) => {
     let bits = host.granted();
@@ -80,7 +72,7 @@ PARTS.push((host) => {
       named = true;
       then[id] = !!wanted[id];
     }
-    if (named) host.decide(bits, 'api', exceptions(loader, bits, then));
+    if (named) host.decide(bits, 'api', exceptions(bits, then));
   };
 
   const { when } = assent;

@@ -133,18 +133,10 @@ async fn data(
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
     headers: HeaderMap,
-) -> Response {
-    let site = match find(&app, &id) {
-        Ok(site) => site,
-        Err(response) => return response,
-    };
-    let view = view(&app, &site, client, &asked, &headers);
-    let own = match Own::new(view) {
-        Ok(own) => own,
-        Err(response) => return response,
-    };
-    let answer = own.data().await;
-    answer.unwrap_or_else(|problem| unavailable(problem.status()))
+) -> Result<Response, Response> {
+    let site = find(&app, &id)?;
+    let own = Own::new(view(&app, &site, client, &asked, &headers))?;
+    own.data().await.map_err(|problem| failed(&problem))
 }
 
 async fn ask(
@@ -153,15 +145,9 @@ async fn ask(
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
     headers: HeaderMap,
-) -> Response {
-    let site = match find(&app, &id) {
-        Ok(site) => site,
-        Err(response) => return response,
-    };
-    match Own::new(view(&app, &site, client, &asked, &headers)) {
-        Ok(own) => own.ask(),
-        Err(response) => response,
-    }
+) -> Result<Response, Response> {
+    let site = find(&app, &id)?;
+    Ok(Own::new(view(&app, &site, client, &asked, &headers))?.ask())
 }
 
 async fn erase(
@@ -170,17 +156,14 @@ async fn erase(
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
     headers: HeaderMap,
-) -> Response {
-    let site = match find(&app, &id) {
-        Ok(site) => site,
-        Err(response) => return response,
-    };
-    let own = match Own::new(view(&app, &site, client, &asked, &headers)) {
-        Ok(own) => own,
-        Err(response) => return response,
-    };
-    let answer = own.erase().await;
-    answer.unwrap_or_else(|problem| unavailable(problem.status()))
+) -> Result<Response, Response> {
+    let site = find(&app, &id)?;
+    let own = Own::new(view(&app, &site, client, &asked, &headers))?;
+    own.erase().await.map_err(|problem| failed(&problem))
+}
+
+fn failed(problem: &Problem) -> Response {
+    unavailable(problem.status())
 }
 
 fn view<'a>(
@@ -216,10 +199,9 @@ impl<'a> Own<'a> {
         let Some(visitor) = Visitor::read(view.site, view.headers) else {
             return Err(page::see_other(&view.address(""), &[]));
         };
-        let failed = |problem: Problem| unavailable(problem.status());
         let variant = loader::choose(view.app, view.site, view.client, view.wanted, view.headers);
-        let variant = variant.map_err(failed)?;
-        let (language, texts) = texts(&variant.notice.language).map_err(failed)?;
+        let variant = variant.map_err(|problem| failed(&problem))?;
+        let (language, texts) = texts(&variant.notice.language).map_err(|problem| failed(&problem))?;
         Ok(Self {
             center: view.address(""),
             view,

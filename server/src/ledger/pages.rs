@@ -1,0 +1,73 @@
+//! Checkpoints and erasures as one server writes them in its answers and the command line reads them from another's.
+
+use assent_store::{Erasure, SignedHead};
+use serde::{Deserialize, Serialize};
+
+/// A page of a log's checkpoints.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Heads {
+    pub(crate) checkpoints: Vec<Head>,
+    /// Where to go on; `None` at the end.
+    pub(crate) next: Option<u64>,
+}
+
+/// A signed checkpoint.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Head {
+    size: u64,
+    made_at_ms: i64,
+    note: String,
+}
+
+/// A page of a log's erasures.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Erasures {
+    pub(crate) erased: Vec<Erased>,
+    /// Where to go on; `None` at the end.
+    pub(crate) next: Option<u64>,
+}
+
+/// An entry whose record was erased.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Erased {
+    index: u64,
+    erased_at_ms: i64,
+}
+
+impl From<SignedHead> for Head {
+    fn from(head: SignedHead) -> Self {
+        Self {
+            size: head.size,
+            made_at_ms: head.made_at_ms,
+            note: head.note,
+        }
+    }
+}
+
+impl From<Head> for SignedHead {
+    fn from(head: Head) -> Self {
+        Self {
+            size: head.size,
+            note: head.note,
+            made_at_ms: head.made_at_ms,
+        }
+    }
+}
+
+impl From<Erasure> for Erased {
+    fn from(erasure: Erasure) -> Self {
+        Self {
+            index: erasure.leaf,
+            erased_at_ms: erasure.erased_at_ms,
+        }
+    }
+}
+
+impl From<Erased> for Erasure {
+    fn from(erased: Erased) -> Self {
+        Self {
+            leaf: erased.index,
+            erased_at_ms: erased.erased_at_ms,
+        }
+    }
+}
