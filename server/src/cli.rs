@@ -7,9 +7,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::Config,
+    database::Address,
     demo, embed,
     ledger::command::{self, Outcome, Place},
-    publish,
+    migrate, publish,
     serve::{self, Failure},
 };
 
@@ -68,6 +69,9 @@ enum Command {
         /// The log: a server's address, or its data folder.
         #[arg(long, value_name = "URL|DIR")]
         log: Option<String>,
+        /// The database, if it is not in the data folder.
+        #[arg(long, env = "ASSENT_DATABASE", value_name = "ADDRESS", hide_env_values = true)]
+        database: Option<String>,
         /// A proof that was kept beside the receipt, in place of the log.
         #[arg(long, conflicts_with = "log")]
         proof: Option<PathBuf>,
@@ -83,7 +87,10 @@ enum Command {
         /// The data folder, with which the records are compared, too.
         #[arg(long, value_name = "DIR", conflicts_with = "log")]
         data: Option<PathBuf>,
-        /// Id of the site; all of the folder's if none is given.
+        /// The database, if it is not in the data folder.
+        #[arg(long, env = "ASSENT_DATABASE", value_name = "ADDRESS", hide_env_values = true)]
+        database: Option<String>,
+        /// Id of the site; all of the database's if none is given.
         #[arg(long)]
         site: Option<String>,
         /// A checkpoint that was kept elsewhere: the log must begin with what it signs.
@@ -92,6 +99,19 @@ enum Command {
         /// Keys to check with (a copy of the server's /.well-known/jwks.json), in place of those that the log has.
         #[arg(long)]
         keys: Option<PathBuf>,
+    },
+    /// Move everything to another database and compare the logs at the end. End the server first. Called again after an
+    /// interruption, it goes on where it was.
+    Migrate {
+        /// The database to read: postgres://…, sqlite:FILE, or a data folder.
+        #[arg(long, value_name = "ADDRESS")]
+        from: String,
+        /// The database to move to: postgres://… or sqlite:FILE.
+        #[arg(long, value_name = "ADDRESS")]
+        to: String,
+        /// The server's data folder, with the keys to check the logs with.
+        #[arg(long, env = "ASSENT_DATA", default_value = "data")]
+        data: PathBuf,
     },
     /// The key that signs receipts and checkpoints.
     Keys {
@@ -129,9 +149,12 @@ struct Options {
     /// Origin under which browsers reach the server, such as `https://consent.example`.
     #[arg(long, env = "ASSENT_PUBLIC_URL")]
     public_url: Option<String>,
-    /// Folder of the database and the signing key [default: data].
+    /// Folder of the signing key, and of the database unless --database names another [default: data].
     #[arg(long, env = "ASSENT_DATA")]
     data: Option<PathBuf>,
+    /// The database: postgres://USER:PASSWORD@HOST:PORT/DATABASE, or sqlite:FILE [default: assent.db in the data folder].
+    #[arg(long, env = "ASSENT_DATABASE", value_name = "ADDRESS", hide_env_values = true)]
+    database: Option<String>,
     /// E-mail address with which the owner signs in to the console [at first: owner@localhost].
     #[arg(long, env = "ASSENT_OWNER_EMAIL")]
     owner_email: Option<String>,
@@ -164,6 +187,7 @@ impl Options {
         set(&mut config.server.listen, self.listen);
         set(&mut config.server.public_url, self.public_url);
         set(&mut config.server.data, self.data);
+        set(&mut config.server.database, self.database);
         set(&mut config.server.owner_email, self.owner_email);
         set(&mut config.proxy.trusted, self.trusted_proxies);
         set(&mut config.proxy.country_header, self.country_header);
@@ -252,26 +276,41 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         Command::Verify {
             receipt,
             log,
+            database,
             proof,
             keys,
         } => {
-            let place = log.as_deref().map(Place::of);
+            let database = database.unwrap_or_default();
+            let place = log.map(|log| Place::of(&log, &database)).transpose()?;
             let work = command::verify(&receipt, place.as_ref(), keys.as_deref(), proof.as_deref());
             return report(&serve::runtime()?.block_on(work)?);
         }
         Command::Audit {
             log,
             data,
+            database,
             site,
             checkpoint,
             keys,
         } => {
+            let database = database.unwrap_or_default();
             let place = match data {
-                Some(data) => Place::Folder(data),
-                None => Place::of(&log.unwrap_or_default()),
-            };
+                Some(data) => Place::folder(data, &database),
+                None => Place::of(&log.unwrap_or_default(), &database),
+            }?;
             let work = command::audit(&place, site.as_deref(), keys.as_deref(), checkpoint.as_deref());
             return report(&serve::runtime()?.block_on(work)?);
+        }
+        Command::Migrate { from, to, data } => {
+            let address = |text: &str| {
+                Address::or_folder(text).ok_or_else(|| {
+                    Failure::Other(format!(
+                        "{text} is neither postgres://… nor sqlite:FILE nor a folder"
+                    ))
+                })
+            };
+            let work = migrate::run(&address(&from)?, &address(&to)?, &data);
+            print(&serve::runtime()?.block_on(work)?)?;
         }
         Command::Keys {
             command: KeyCommand::Rotate { options },

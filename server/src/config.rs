@@ -1,6 +1,7 @@
 //! The configuration: flags before environment, before the TOML file, before the defaults below.
 //!
-//! It holds no secrets: the signing key is a file in the data folder, passwords are in the database.
+//! It holds no secrets but the password that may stand in a database's address: the signing key is a file in the data
+//! folder, owners' passwords are in the database.
 
 use std::{
     fs,
@@ -9,6 +10,8 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+
+use crate::database::Address;
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,8 +34,10 @@ pub struct ServerConfig {
     /// Origin under which browsers reach the server, `https://consent.example`; empty: `http://` and the
     /// address that it listens on.
     pub public_url: String,
-    /// Folder of the database and the signing key.
+    /// Folder of the signing key, and of the database unless `database` names another.
     pub data: PathBuf,
+    /// The database: `postgres://…`, or `sqlite:FILE`; empty: the file `assent.db` in the data folder.
+    pub database: String,
     /// E-mail address with which the owner signs in to the console; empty: as it is, at first
     /// `owner@localhost`.
     pub owner_email: String,
@@ -44,12 +49,18 @@ impl Default for ServerConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8787)),
             public_url: String::new(),
             data: PathBuf::from("data"),
+            database: String::new(),
             owner_email: String::new(),
         }
     }
 }
 
 impl ServerConfig {
+    /// Where the database is; `None` if that cannot be read.
+    pub(crate) fn database(&self) -> Option<Address> {
+        Address::of(&self.database, &self.data)
+    }
+
     /// Origin under which browsers reach the server that listens on `listen`.
     pub(crate) fn origin(&self, listen: SocketAddr) -> String {
         match self.public_url.as_str() {
@@ -137,6 +148,12 @@ impl Config {
                 "must be http:// or https:// with a host in lower case, without a path",
             ));
         }
+        if self.server.database().is_none() {
+            return Err(ConfigProblem::Value(
+                "server.database",
+                "must be postgres://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:FILE",
+            ));
+        }
         let email = &self.server.owner_email;
         if !email.is_empty()
             && (!email.contains('@') || email.contains(char::is_whitespace) || email.len() > 254)
@@ -192,6 +209,7 @@ mod tests {
     listen = "127.0.0.1:8787"
     public_url = ""
     data = "data"
+    database = ""
     owner_email = ""
 
     [proxy]
@@ -222,6 +240,9 @@ mod tests {
             url.clone_into(&mut config.server.public_url);
             assert_eq!(config.check().is_ok(), fine, "{url}");
         }
+        let mut config = Config::default();
+        "mysql://localhost/assent".clone_into(&mut config.server.database);
+        assert!(config.check().is_err());
         let mut config = Config::default();
         config.proxy.country_header = "not a header".to_owned();
         assert!(config.check().is_err());

@@ -5,14 +5,13 @@ use std::{
     fs,
     io::{self, IsTerminal as _, Write as _},
     net::SocketAddr,
-    path::PathBuf,
+    path::Path,
     sync::Arc,
     time::Duration,
 };
 
 use assent_consent::site::{ConfigError, SiteConfig};
 use assent_store::{OrganisationId, Owner, Revision, Store};
-use assent_store_sqlite::SqliteStore;
 use axum::http::HeaderName;
 use tokio::{net::TcpListener, signal::unix, sync::watch, time::MissedTickBehavior};
 use uuid::Uuid;
@@ -22,6 +21,7 @@ use crate::{
     append, auth,
     clock::{Clock as _, SystemClock},
     config::{Config, ConfigProblem},
+    database::{Address, OpenError},
     demo,
     embed::script_tag,
     keys,
@@ -37,7 +37,6 @@ const ORGANISATION: OrganisationId = OrganisationId(Uuid::from_u128(1));
 const OWNER: Uuid = Uuid::from_u128(2);
 /// The owner's address until one is configured.
 const OWNER_EMAIL: &str = "owner@localhost";
-pub(crate) const DATABASE: &str = "assent.db";
 
 /// How often the server looks for configurations that another process published.
 const REFRESH: Duration = Duration::from_secs(2);
@@ -66,8 +65,8 @@ pub(crate) enum Failure {
         "the log of the site {0} is not to be trusted: {1}.\n\
          The database was altered, damaged, or put together from copies of different times. The server does not go on \
          with it, because what it signs from now on would hide that.\n\
-         `assent audit` names what was altered; then put back the last copy of the data folder that the audit finds \
-         in order."
+         `assent audit` names what was altered; then put back the last copy of the database that the audit finds in \
+         order."
     )]
     Log(String, #[source] Mismatch),
     /// Something else.
@@ -85,6 +84,15 @@ fn lines(faults: &[ConfigError]) -> String {
     faults
         .iter()
         .fold(String::new(), |lines, fault| lines + "\n  " + &fault.to_string())
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Store(error) => error.into(),
+            error @ OpenError::Folder(..) => Self::Other(error.to_string()),
+        }
+    }
 }
 
 impl From<PublishError> for Failure {
@@ -119,28 +127,33 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .map_err(other("cannot start"))
 }
 
-async fn open(config: &Config) -> Result<SqliteStore, Failure> {
-    let data = &config.server.data;
-    fs::create_dir_all(data).map_err(other(&format!("cannot create {}", data.display())))?;
-    let store = SqliteStore::open(&data.join(DATABASE)).await?;
+fn address(config: &Config) -> Address {
+    // The configuration was checked.
+    let address = config.server.database();
+    address.unwrap_or_else(|| Address::in_folder(&config.server.data))
+}
+
+async fn open(config: &Config) -> Result<Arc<dyn Store>, Failure> {
+    let store = address(config).open().await?;
     store.ensure_organisation(ORGANISATION, "Default").await?;
     Ok(store)
 }
 
 /// Publishes a site's configuration into the data folder; with whether that made a new revision.
 pub(crate) fn publish(config: &Config, site: &SiteConfig) -> Result<(Revision, bool), Failure> {
-    let data = &config.server.data;
-    if !data.is_dir() {
+    if let Some(folder) = address(config).missing().and_then(Path::parent)
+        && !folder.is_dir()
+    {
         let problem = format!(
             "there is no folder {}. Name the server's with --data; `assent serve` makes it.",
-            data.display()
+            folder.display()
         );
         return Err(Failure::Other(problem));
     }
     runtime()?.block_on(async {
         let store = open(config).await?;
-        let before = current(&store, &site.id).await?;
-        let revision = put(&store, site).await?;
+        let before = current(store.as_ref(), &site.id).await?;
+        let revision = put(store.as_ref(), site).await?;
         store.close().await;
         let is_new = before.is_none_or(|before| before.number != revision.number);
         Ok((revision, is_new))
@@ -153,38 +166,40 @@ async fn current(store: &dyn Store, site: &str) -> Result<Option<Revision>, Fail
     Ok(revisions.into_iter().find(|revision| revision.config.id == site))
 }
 
-fn database(config: &Config) -> Result<PathBuf, Failure> {
-    let database = config.server.data.join(DATABASE);
-    if database.exists() {
-        return Ok(database);
+/// Opens a database that a server has made.
+async fn open_existing(config: &Config) -> Result<Arc<dyn Store>, Failure> {
+    if let Some(file) = address(config).missing() {
+        return Err(Failure::Other(format!(
+            "there is no {}. Name the server's folder with --data, or its database with --database.",
+            file.display()
+        )));
     }
-    Err(Failure::Other(format!(
-        "there is no {}. Name the server's folder with --data.",
-        database.display()
-    )))
+    open(config).await
 }
 
-/// The configuration of a site that is published in the server's folder.
+/// The configuration of a site that is published in the server's database.
 pub(crate) fn published(config: &Config, site: &str) -> Result<SiteConfig, Failure> {
-    database(config)?;
     runtime()?.block_on(async {
-        let store = open(config).await?;
-        let found = current(&store, site).await?;
+        let store = open_existing(config).await?;
+        let found = current(store.as_ref(), site).await?;
         store.close().await;
-        found.map(|revision| revision.config).ok_or_else(|| {
-            let data = config.server.data.display();
-            Failure::Other(format!("no site {site} is published in {data}"))
-        })
+        found
+            .map(|revision| revision.config)
+            .ok_or_else(|| Failure::Other(format!("no site {site} is published in {}", address(config))))
     })
 }
 
 /// Makes a one-time link with which the owner signs in and sets a password: the first, or a new one.
 pub(crate) fn sign_in_link(config: &Config) -> Result<String, Failure> {
-    database(config)?;
     runtime()?.block_on(async {
-        let store = open(config).await?;
-        let owner = ensure_owner(&store, config).await?;
-        let link = link(&store, owner.id, &config.server.origin(config.server.listen)).await?;
+        let store = open_existing(config).await?;
+        let owner = ensure_owner(store.as_ref(), config).await?;
+        let link = link(
+            store.as_ref(),
+            owner.id,
+            &config.server.origin(config.server.listen),
+        )
+        .await?;
         store.close().await;
         Ok(link)
     })
@@ -255,14 +270,16 @@ async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
     let listen = listener.local_addr().map_err(other("cannot listen"))?;
     let origin = config.server.origin(listen);
 
-    let store: Arc<dyn Store> = Arc::new(open(config).await?);
+    let data = &config.server.data;
+    fs::create_dir_all(data).map_err(other(&format!("cannot create {}", data.display())))?;
+    let store = open(config).await?;
     let owner = ensure_owner(store.as_ref(), config).await?;
     if demo {
         let site = demo::config_at(&origin).map_err(Failure::Other)?;
         put(store.as_ref(), &site).await?;
     }
-    let keys = keys::load_or_create(&config.server.data, &SystemRandom)
-        .map_err(other("the signing key cannot be read or made"))?;
+    let keys =
+        keys::load_or_create(data, &SystemRandom).map_err(other("the signing key cannot be read or made"))?;
     let grown = Grown::default();
     for revision in store.current_revisions().await? {
         let site = revision.config.id;

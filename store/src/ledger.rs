@@ -1,6 +1,8 @@
 //! What a store keeps of each site's log, beside the records themselves.
 
 use assent_consent::record::ConsentRecord;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use crate::Result;
 
@@ -31,4 +33,15 @@ pub struct Erasure {
     pub leaf: u64,
     /// Milliseconds since 1970.
     pub erased_at_ms: i64,
+}
+
+/// What stays of an erased record's id: the first 16 bytes of its SHA-256. Ids have 74 random bits, so only who has an
+/// id can tell that it was erased.
+pub fn trace(id: Uuid) -> [u8; 16] {
+    let digest = Sha256::new_with_prefix(b"assent erased\0")
+        .chain_update(id.as_bytes())
+        .finalize();
+    let mut trace = [0; 16];
+    trace.copy_from_slice(&digest[..16]);
+    trace
 }

@@ -12,15 +12,18 @@ use assent_consent::{
 use async_trait::async_trait;
 use uuid::Uuid;
 
+pub mod cell;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod ledger;
 pub mod rates;
 pub mod third_parties;
+mod transfer;
 
-pub use ledger::{Erasure, Logged, SignedHead};
+pub use ledger::{Erasure, Logged, SignedHead, trace};
 pub use rates::{Count, Measure, RateRow, Rates};
 pub use third_parties::{Kind, Kinds, Sighting, ThirdPartyDay, WaitsFor};
+pub use transfer::{Stretch, Transfer};
 
 /// Why a store could not do what was asked. Never shown to clients.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +47,9 @@ pub enum StoreError {
     /// The site or its revision was never published.
     #[error("the site or its revision was never published")]
     UnknownRevision,
+    /// What is to be taken in does not fit what is there.
+    #[error("the store holds something else already")]
+    Different,
 }
 
 /// Result of a store operation.
@@ -142,7 +148,7 @@ pub enum Appended {
 
 /// Everything that Assent remembers.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Transfer + 'static {
     /// Makes sure that an organisation exists.
     async fn ensure_organisation(&self, id: OrganisationId, name: &str) -> Result<()>;
 

@@ -49,6 +49,9 @@ impl Measure {
     }
 }
 
+/// Device classes.
+pub const DEVICES: [&str; 3] = ["phone", "tablet", "desktop"];
+
 /// One more of something, in one cell of the roll-up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Count {
@@ -62,7 +65,7 @@ pub struct Count {
     pub rule: String,
     /// Language of the notice.
     pub language: String,
-    /// Device class: `phone`, `tablet` or `desktop`.
+    /// Device class, one of [`DEVICES`].
     pub device: &'static str,
     /// What.
     pub measure: Measure,

@@ -1,8 +1,8 @@
 //! Finds the browsers for the tests, or installs Debian's.
 
-use std::{path::Path, process::Command};
+use std::path::Path;
 
-use crate::{Result, process, step};
+use crate::{Result, debian};
 
 /// A program that the browser tests start.
 struct Program {
@@ -63,7 +63,7 @@ pub(crate) fn for_tests() -> Result<Vec<(&'static str, String)>> {
 pub(crate) fn for_measuring() -> Result<String> {
     if find(&SHELL).is_none() {
         // Without it the figures are noisier, but there are figures.
-        let _ = install(&[SHELL.package]);
+        let _ = install(vec![SHELL.package]);
     }
     if let Some(found) = find(&SHELL) {
         return Ok(found);
@@ -75,7 +75,7 @@ pub(crate) fn for_measuring() -> Result<String> {
 fn find_or_install(programs: &[Program]) -> Result<Vec<(&'static str, String)>> {
     let packages = missing(programs);
     if !packages.is_empty() {
-        install(&packages)?;
+        install(packages)?;
     }
     let packages = missing(programs);
     if !packages.is_empty() {
@@ -112,21 +112,9 @@ fn advice(programs: &[Program], packages: &[&str]) -> String {
     )
 }
 
-/// Installs Debian's packages, where that is possible.
-fn install(packages: &[&str]) -> Result {
-    if !is_root() || !process::exists("apt-get") {
-        return Ok(());
-    }
-    step::always("browsers", || {
-        process::quiet(process::command("apt-get").arg("update"))?;
-        process::quiet(
-            process::command("apt-get")
-                .args(["install", "-y", "--no-install-recommends", "fonts-dejavu-core"])
-                .args(packages)
-                .env("DEBIAN_FRONTEND", "noninteractive"),
-        )
-        .map(drop)
-    })
+fn install(mut packages: Vec<&str>) -> Result {
+    packages.push("fonts-dejavu-core");
+    debian::install("browsers", &packages)
 }
 
 fn find(program: &Program) -> Option<String> {
@@ -138,10 +126,6 @@ fn find(program: &Program) -> Option<String> {
         .flat_map(|folder| program.names.iter().map(move |name| folder.join(name)))
         .find(|candidate| candidate.is_file())
         .map(|found| found.to_string_lossy().into_owned())
-}
-
-fn is_root() -> bool {
-    process::quiet(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
 }
 
 #[cfg(test)]

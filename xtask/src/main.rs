@@ -7,14 +7,18 @@
 
 use std::process::ExitCode;
 
+use assent_temporary_postgres::Durability;
+
 mod bench;
 mod browsers;
 mod build;
+mod debian;
 mod fuzz;
 mod http;
 mod lint;
 mod node;
 mod paths;
+mod postgres;
 mod prepare;
 mod process;
 mod serve;
@@ -37,9 +41,10 @@ Usage: cargo xtask <command>
   lint                    format, clippy for the server and for WebAssembly, TypeScript
   size                    each asset's size against its budget
   fuzz SECONDS            every fuzz target, each for that long
-  bench records           durable consent records per second
+  bench records           durable consent records per second, on SQLite
+  bench records postgres  the same on a PostgreSQL of its own
   bench loader            the loader beside other banners, in Chromium
-  prepare                 writes the checked queries of store/sqlite/.sqlx anew";
+  prepare                 writes the stores' checked queries anew: store/sqlite/.sqlx and store/postgres/.sqlx";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -63,7 +68,11 @@ fn run(arguments: &[&str]) -> Result {
         ["lint"] => lint::run(),
         ["size"] => size::run(),
         ["fuzz", seconds] => fuzz::run(seconds),
-        ["bench", "records"] => bench::records::run(),
+        ["bench", "records"] => bench::records::run(None),
+        ["bench", "records", "postgres"] => {
+            let postgres = postgres::start(Durability::Disk)?;
+            bench::records::run(Some(&postgres.address("postgres")))
+        }
         ["bench", "loader"] => bench::loader::run(),
         ["prepare"] => prepare::run(),
         ["help" | "--help" | "-h"] => {

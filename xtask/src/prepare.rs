@@ -1,7 +1,7 @@
-//! `cargo xtask prepare`: the checked queries of the SQLite store, for builds that have no database.
+//! `cargo xtask prepare`: the checked queries of the stores, for builds that have no database.
 //!
-//! sqlx's macros check each query against a database when the store is compiled, and describe it in a file;
-//! a build without a database reads those files. They are made anew as a whole, so that none stays behind.
+//! sqlx's macros check each query against a database when a store is compiled, and describe it in a file; a build without
+//! a database reads those files. They are made anew as a whole, so that none stays behind.
 
 use std::{
     fs,
@@ -10,14 +10,14 @@ use std::{
     time::SystemTime,
 };
 
-use crate::{Result, paths, process, step};
+use assent_temporary_postgres::Durability;
 
-const STORE: &str = "store/sqlite";
+use crate::{Result, paths, postgres, process, step};
 
-/// Writes `store/sqlite/.sqlx`.
+/// Writes `.sqlx` of both stores.
 ///
 /// # Errors
-/// A migration or a query that the database refuses, or no `sqlite3`.
+/// A migration or a query that the database refuses, no `sqlite3`, or no PostgreSQL.
 pub(crate) fn run() -> Result {
     if !process::exists("sqlite3") {
         return Err("The sqlite3 command is missing. On Debian: apt install sqlite3".into());
@@ -25,11 +25,8 @@ pub(crate) fn run() -> Result {
     fs::create_dir_all(paths::scratch())?;
     let scratch = tempfile::tempdir_in(paths::scratch())?;
     let database = scratch.path().join("prepare.sqlite");
-    let queries = scratch.path().join("queries");
-    fs::create_dir(&queries)?;
-
-    step::always("migrations", || {
-        for migration in sorted(&paths::root().join(STORE).join("migrations"))? {
+    step::always("sqlite", || {
+        for migration in migrations("store/sqlite")? {
             process::quiet(
                 process::command("sqlite3")
                     .arg("-bail")
@@ -37,26 +34,47 @@ pub(crate) fn run() -> Result {
                     .stdin(Stdio::from(fs::File::open(migration)?)),
             )?;
         }
-        Ok(())
-    })?;
-    step::always("queries", || {
-        // The macros run only when the crate is compiled, and cargo does not see that their database changed.
-        touch(&paths::root().join(STORE).join("src/lib.rs"))?;
-        process::quiet(
-            process::cargo()
-                .args(["check", "--package", "assent-store-sqlite", "--all-targets"])
-                .env("SQLX_OFFLINE", "false")
-                .env("SQLX_OFFLINE_DIR", &queries)
-                .env("DATABASE_URL", format!("sqlite://{}", database.display())),
+        describe(
+            "store/sqlite",
+            "assent-store-sqlite",
+            &format!("sqlite://{}", database.display()),
         )
     })?;
+    step::always("postgres", || {
+        let server = postgres::start(Durability::None)?;
+        for migration in migrations("store/postgres")? {
+            server.run("postgres", &fs::read_to_string(migration)?)?;
+        }
+        describe(
+            "store/postgres",
+            "assent-store-postgres",
+            &server.address("postgres"),
+        )
+    })
+}
 
-    let made = sorted(&queries)?;
+fn migrations(store: &str) -> Result<Vec<PathBuf>> {
+    sorted(&paths::root().join(store).join("migrations"))
+}
+
+/// Writes the descriptions of a store's queries, as a database that has its schema gives them.
+fn describe(store: &str, package: &str, address: &str) -> Result {
+    let queries = tempfile::tempdir_in(paths::scratch())?;
+    // The macros run only when the crate is compiled, and cargo does not see that their database changed.
+    touch(&paths::root().join(store).join("src/lib.rs"))?;
+    process::quiet(
+        process::cargo()
+            .args(["check", "--package", package, "--all-targets"])
+            .env("SQLX_OFFLINE", "false")
+            .env("SQLX_OFFLINE_DIR", queries.path())
+            .env("DATABASE_URL", address),
+    )?;
+    let made = sorted(queries.path())?;
     if made.is_empty() {
-        return Err("sqlx described no query".into());
+        return Err(format!("sqlx described no query of {store}").into());
     }
-    replace(&made, &paths::root().join(STORE).join(".sqlx"))?;
-    println!("{} queries in {STORE}/.sqlx", made.len());
+    replace(&made, &paths::root().join(store).join(".sqlx"))?;
+    println!("{} queries in {store}/.sqlx", made.len());
     Ok(())
 }
 

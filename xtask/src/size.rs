@@ -86,7 +86,7 @@ impl Row {
 }
 
 fn loader(binary: &Path) -> Result<Row> {
-    let server = Server::start(binary)?;
+    let server = Server::start(binary, None)?;
     let mut connection = Connection::open(server.address)?;
     let mut size_as = |encoding: &str| -> Result<usize> {
         let answer = connection.get("/s/demo.js?lang=en", &format!("Accept-Encoding: {encoding}\r\n"))?;

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Result, browsers, build, node, paths, process, size};
+use crate::{Result, browsers, build, node, paths, postgres, process, size};
 
 /// Installs what the tests need, builds, and runs them: Rust's, then the browser's, then the sizes. A
 /// failure in one does not keep the others from running.
@@ -19,6 +19,7 @@ pub(crate) fn run(browser: bool) -> Result {
     } else {
         None
     };
+    postgres::ensure_for_tests()?;
     let binary = build::debug()?;
     let mut failed = Vec::new();
     let mut note = |name: &'static str, outcome: Result| {

@@ -4,6 +4,7 @@ use std::{
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use assent_consent::{
@@ -11,34 +12,44 @@ use assent_consent::{
     receipt,
     record::ConsentRecord,
 };
-use assent_store::Store as _;
-use assent_store_sqlite::SqliteStore;
+use assent_store::Store;
 use ed25519_dalek::VerifyingKey;
 
 use super::{LogError, RemoteLog, StoredLog, audit, verify};
-use crate::{
-    keys,
-    serve::{DATABASE, Failure},
-};
+use crate::{database::Address, keys, serve::Failure};
 
 /// Where a log is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// At an address.
     Address(String),
-    /// In a server's data folder.
-    Folder(PathBuf),
+    /// In a server's database, with the keys of its data folder.
+    Data {
+        /// The data folder.
+        folder: PathBuf,
+        /// The database.
+        database: Address,
+    },
 }
 
 impl Place {
-    /// An address begins with `http://` or `https://`; everything else is a folder.
-    pub(crate) fn of(text: &str) -> Self {
+    /// An address begins with `http://` or `https://`; everything else is a folder. `database` is where its database is,
+    /// or empty.
+    pub(crate) fn of(text: &str, database: &str) -> Result<Self, Failure> {
         match text {
             address if address.starts_with("http://") || address.starts_with("https://") => {
-                Self::Address(address.to_owned())
+                Ok(Self::Address(address.to_owned()))
             }
-            folder => Self::Folder(folder.into()),
+            folder => Self::folder(folder.into(), database),
         }
+    }
+
+    /// A data folder; `database` is where its database is, or empty.
+    pub(crate) fn folder(folder: PathBuf, database: &str) -> Result<Self, Failure> {
+        let database = Address::of(database, &folder).ok_or_else(|| {
+            Failure::Other("the database's address must be postgres://… or sqlite:FILE".to_owned())
+        })?;
+        Ok(Self::Data { folder, database })
     }
 
     /// The keys that are published there.
@@ -46,7 +57,7 @@ impl Place {
         match self {
             // Any site will do: the keys are the server's.
             Self::Address(address) => Ok(remote(address, Some("any"))?.keys()?),
-            Self::Folder(folder) => keys::known(folder).map_err(|error| {
+            Self::Data { folder, .. } => keys::known(folder).map_err(|error| {
                 Failure::Other(format!("cannot read the keys in {}: {error}", folder.display()))
             }),
         }
@@ -77,12 +88,11 @@ fn remote(address: &str, site: Option<&str>) -> Result<RemoteLog, Failure> {
     })
 }
 
-async fn open(folder: &Path) -> Result<SqliteStore, Failure> {
-    let database = folder.join(DATABASE);
-    if !database.exists() {
-        return Err(Failure::Other(format!("there is no {}", database.display())));
+async fn open(database: &Address) -> Result<Arc<dyn Store>, Failure> {
+    if let Some(file) = database.missing() {
+        return Err(Failure::Other(format!("there is no {}", file.display())));
     }
-    Ok(SqliteStore::open(&database).await?)
+    Ok(database.open().await?)
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
@@ -155,10 +165,10 @@ async fn find(place: &Place, record: &ConsentRecord) -> Result<Result<LogProof, 
                 None => Ok(verify::search(&log, entry).await?),
             }
         }
-        Place::Folder(folder) => {
-            let store = open(folder).await?;
+        Place::Data { database, .. } => {
+            let store = open(database).await?;
             let log = StoredLog {
-                store: &store,
+                store: store.as_ref(),
                 site: &record.site,
             };
             let logged = store.logged(&record.site, record.id).await?;
@@ -176,7 +186,7 @@ async fn find(place: &Place, record: &ConsentRecord) -> Result<Result<LogProof, 
     }
 }
 
-/// Audits one log, or all logs of a data folder.
+/// Audits one log, or all logs of a database.
 pub(crate) async fn audit(
     place: &Place,
     site: Option<&str>,
@@ -204,8 +214,8 @@ pub(crate) async fn audit(
             let report = audit::log(&log, &keys, earlier.as_ref()).await?;
             add(site.unwrap_or(address), &report);
         }
-        Place::Folder(folder) => {
-            let store = open(folder).await?;
+        Place::Data { database, .. } => {
+            let store = open(database).await?;
             let sites: Vec<_> = store
                 .current_revisions()
                 .await?
@@ -214,7 +224,7 @@ pub(crate) async fn audit(
                 .filter(|id| site.is_none_or(|site| site == id))
                 .collect();
             if sites.is_empty() {
-                return Err(Failure::Other(format!("{} has no such site", folder.display())));
+                return Err(Failure::Other(format!("{database} has no such site")));
             }
             // A checkpoint that was kept is of one log only.
             let is_of =
@@ -229,7 +239,7 @@ pub(crate) async fn audit(
             }
             for site in &sites {
                 let earlier = earlier.as_ref().filter(|earlier| is_of(site, earlier));
-                let report = audit::stored(&store, site, &keys, earlier).await?;
+                let report = audit::stored(store.as_ref(), site, &keys, earlier).await?;
                 add(&format!("the site {site}"), &report);
             }
             store.close().await;

@@ -5,6 +5,8 @@ pub(crate) mod audit;
 pub(crate) mod checkpoints;
 pub(crate) mod command;
 mod log;
+#[cfg(test)]
+mod nodes;
 pub(crate) mod pages;
 mod remote;
 mod stored;

@@ -2,23 +2,11 @@
 //! and a hash of the record's id.
 
 use assent_consent::record::Subject;
-use assent_store::{Erasure, Result};
-use sha2::{Digest as _, Sha256};
+use assent_store::{Erasure, Result, trace};
 use sqlx::SqlitePool;
 use uuid::Uuid;
 
 use crate::{BEGIN, cell::Cell, database};
-
-/// What stays of an erased record's id: the first 16 bytes of its SHA-256. Ids have 74 random bits, so only who has an
-/// id can tell that it was erased.
-pub(crate) fn trace(id: Uuid) -> [u8; 16] {
-    let digest = Sha256::new_with_prefix(b"assent erased\0")
-        .chain_update(id.as_bytes())
-        .finalize();
-    let mut trace = [0; 16];
-    trace.copy_from_slice(&digest[..16]);
-    trace
-}
 
 pub(crate) async fn erase(
     writer: &SqlitePool,

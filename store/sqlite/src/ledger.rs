@@ -23,12 +23,8 @@ pub(crate) struct Log {
     pub(crate) size: u64,
 }
 
-/// The logs of the sites of these records; sites that are not published have none.
-pub(crate) async fn logs(
-    work: &mut SqliteConnection,
-    records: &[&ConsentRecord],
-) -> Result<HashMap<String, Log>> {
-    let mut sites: Vec<&str> = records.iter().map(|record| record.site.as_str()).collect();
+/// The logs of sites; those that are not published have none.
+pub(crate) async fn logs(work: &mut SqliteConnection, mut sites: Vec<&str>) -> Result<HashMap<String, Log>> {
     sites.sort_unstable();
     sites.dedup();
     let sites = json(&sites)?;
@@ -72,11 +68,18 @@ pub(crate) async fn extend(
     for record in records {
         entries.entry(&record.site).or_default().push(record.commitment());
     }
+    let added = entries
+        .into_iter()
+        .filter_map(|(site, entries)| Some((*logs.get(site)?, entries)))
+        .collect();
+    add(work, added).await
+}
+
+/// Appends entries to logs.
+pub(crate) async fn add(work: &mut SqliteConnection, added: Vec<(Log, Vec<[u8; 32]>)>) -> Result<()> {
     let mut parts = Vec::new();
-    for (site, entries) in entries {
-        if let Some(log) = logs.get(site) {
-            grow(work, *log, entries, &mut parts).await?;
-        }
+    for (log, entries) in added {
+        grow(work, log, entries, &mut parts).await?;
     }
     if parts.is_empty() {
         return Ok(());

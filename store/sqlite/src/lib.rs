@@ -8,7 +8,6 @@
 //! from the descriptions in `.sqlx/`. To add an operation: declare it in `assent-store`, write its statement
 //! in the module of its table, run `cargo xtask prepare`, then the conformance suite.
 
-mod cell;
 mod erasure;
 mod ledger;
 mod owners;
@@ -17,6 +16,7 @@ mod records;
 mod sites;
 mod third_parties;
 mod tokens;
+mod transfer;
 
 use std::{path::Path, time::Duration};
 
@@ -27,7 +27,7 @@ use assent_consent::{
 };
 use assent_store::{
     Appended, Batch, Erasure, Grant, Logged, OrganisationId, Owner, Rates, Result, Revision, Session,
-    Sighting, SignedHead, Store, StoreError, ThirdPartyDay,
+    Sighting, SignedHead, Store, StoreError, ThirdPartyDay, cell,
 };
 use async_trait::async_trait;
 use sqlx::{

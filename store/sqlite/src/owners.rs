@@ -6,15 +6,15 @@ use uuid::Uuid;
 
 use crate::{BEGIN, cell::Cell, database};
 
-struct OwnerRow {
-    id: Vec<u8>,
-    organisation_id: Vec<u8>,
-    email: String,
-    password_hash: Option<String>,
+pub(crate) struct OwnerRow {
+    pub(crate) id: Vec<u8>,
+    pub(crate) organisation_id: Vec<u8>,
+    pub(crate) email: String,
+    pub(crate) password_hash: Option<String>,
 }
 
 impl OwnerRow {
-    fn read(self) -> Result<Owner> {
+    pub(crate) fn read(self) -> Result<Owner> {
         let at = |column| Cell {
             table: "owner",
             column,

@@ -11,7 +11,7 @@ use assent_consent::{
     notice::NoticeHash,
     record::{Choice, ConsentRecord, Method, Salt, Services, Subject},
 };
-use assent_store::{Appended, Batch, Logged, NewRecord, Result};
+use assent_store::{Appended, Batch, Logged, NewRecord, Result, trace};
 use sqlx::{SqliteConnection, SqliteExecutor, SqlitePool};
 use uuid::Uuid;
 
@@ -131,8 +131,12 @@ pub(crate) async fn append(
     }
 
     let mut work = writer.begin_with(BEGIN).await.map_err(database)?;
-    let logs = ledger::logs(&mut work, &offered).await?;
-    let inserted = insert(&mut work, &logs, &offered).await?;
+    let logs = ledger::logs(
+        &mut work,
+        offered.iter().map(|record| record.site.as_str()).collect(),
+    )
+    .await?;
+    let inserted = insert(&mut work, &numbered(&logs, &offered)).await?;
     let mut before = HashMap::new();
     let mut unknown = HashSet::new();
     let mut erased = HashSet::new();
@@ -159,7 +163,7 @@ pub(crate) async fn append(
             !before.contains_key(&first) && !unknown.contains(&first)
         });
         withdraw(&mut work, &offered).await?;
-        insert(&mut work, &logs, &offered).await?;
+        insert(&mut work, &numbered(&logs, &offered)).await?;
     }
     ledger::extend(&mut work, &logs, &offered).await?;
 
@@ -249,30 +253,32 @@ impl<'a> Row<'a> {
             record.salt,
             leaf,
             // Written as the salt is, in hexadecimal digits.
-            Salt(erasure::trace(record.id)),
+            Salt(trace(record.id)),
         )
     }
 }
 
-/// Inserts the records whose ids are free and were not erased and whose notice was published as they say, each with the
-/// next index of its site's log, which is used up whether or not the record is inserted; returns how many were. It does
-/// not return which: handing rows from SQLite's thread to ours costs more than inserting them.
-async fn insert(
-    work: &mut SqliteConnection,
-    logs: &HashMap<String, Log>,
-    records: &[&ConsentRecord],
-) -> Result<usize> {
+/// Gives each record the next index of its site's log.
+fn numbered<'a>(logs: &HashMap<String, Log>, records: &[&'a ConsentRecord]) -> Vec<(&'a ConsentRecord, u64)> {
+    let mut ends: HashMap<&str, u64> = logs.iter().map(|(site, log)| (site.as_str(), log.size)).collect();
+    let numbered = records.iter().map(|record| {
+        let end = ends.entry(&record.site).or_default();
+        *end += 1;
+        (*record, *end - 1)
+    });
+    numbered.collect()
+}
+
+/// Inserts the records whose ids are free and were not erased and whose notice was published as they say, each with its
+/// index in its site's log; returns how many were. It does not return which: handing rows from SQLite's thread to ours
+/// costs more than inserting them.
+pub(crate) async fn insert(work: &mut SqliteConnection, records: &[(&ConsentRecord, u64)]) -> Result<usize> {
     if records.is_empty() {
         return Ok(0);
     }
-    let mut ends: HashMap<&str, u64> = logs.iter().map(|(site, log)| (site.as_str(), log.size)).collect();
     let rows: Vec<_> = records
         .iter()
-        .map(|record| {
-            let end = ends.entry(&record.site).or_default();
-            *end += 1;
-            Row::new(record, *end - 1)
-        })
+        .map(|(record, leaf)| Row::new(record, *leaf))
         .collect();
     let rows = json(&rows)?;
     let inserted = sqlx::query!(

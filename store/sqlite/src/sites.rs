@@ -10,16 +10,16 @@ use sqlx::{SqliteConnection, SqlitePool};
 
 use crate::{BEGIN, cell::Cell, database, json};
 
-struct RevisionRow {
-    organisation_id: Vec<u8>,
-    revision: i64,
-    valid_from: i64,
-    published_at_ms: i64,
-    config: String,
+pub(crate) struct RevisionRow {
+    pub(crate) organisation_id: Vec<u8>,
+    pub(crate) revision: i64,
+    pub(crate) valid_from: i64,
+    pub(crate) published_at_ms: i64,
+    pub(crate) config: String,
 }
 
 impl RevisionRow {
-    fn read(self) -> Result<Revision> {
+    pub(crate) fn read(self) -> Result<Revision> {
         let at = |column| Cell {
             table: "revision",
             column,
@@ -121,7 +121,11 @@ pub(crate) async fn publish_revision(
 }
 
 /// The number of a site, which is made if its id is free.
-async fn claim_site(work: &mut SqliteConnection, organisation: OrganisationId, id: &str) -> Result<i64> {
+pub(crate) async fn claim_site(
+    work: &mut SqliteConnection,
+    organisation: OrganisationId,
+    id: &str,
+) -> Result<i64> {
     let organisation_id = organisation.0.as_bytes().as_slice();
     sqlx::query!(
         "insert into site (id, organisation_id) values (?, ?) on conflict (id) do nothing",

@@ -43,13 +43,13 @@ struct Client {
     acknowledged: Vec<(String, String)>,
 }
 
-/// Builds the release server, loads it, and prints the figures.
+/// Builds the release server, loads it, and prints the figures. `database` is an address, else its data is in SQLite.
 ///
 /// # Errors
 /// The build's, a refused record, or an acknowledged record that is not there afterwards.
 #[expect(clippy::disallowed_methods, reason = "measures the server from outside")]
-pub(crate) fn run() -> Result {
-    let server = Server::start(&super::binary()?)?;
+pub(crate) fn run(database: Option<&str>) -> Result {
+    let server = Server::start(&super::binary()?, database)?;
     let notice = notice(server.address)?;
     let now_ms = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)?

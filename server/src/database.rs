@@ -1,0 +1,136 @@
+//! Which database the data is in, and opening it.
+
+use std::{
+    fmt, fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use assent_store::{Store, StoreError};
+use assent_store_postgres::PostgresStore;
+use assent_store_sqlite::SqliteStore;
+
+/// The database's file in a data folder.
+const FILE: &str = "assent.db";
+
+/// Where a database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Address {
+    /// A file of SQLite's.
+    Sqlite(PathBuf),
+    /// `postgres://…`.
+    Postgres(String),
+}
+
+impl Address {
+    /// Reads an address; nothing stands for the file in the data folder. `None` if it is none.
+    pub(crate) fn of(text: &str, data: &Path) -> Option<Self> {
+        if text.is_empty() {
+            return Some(Self::in_folder(data));
+        }
+        let (scheme, rest) = text.split_once(':')?;
+        match scheme {
+            "postgres" | "postgresql" => Some(Self::Postgres(text.to_owned())),
+            "sqlite" if !rest.is_empty() => Some(Self::Sqlite(rest.into())),
+            _ => None,
+        }
+    }
+
+    /// The same, or a data folder.
+    pub(crate) fn or_folder(text: &str) -> Option<Self> {
+        match Self::of(text, Path::new("")) {
+            None if !text.contains("://") => Some(Self::in_folder(Path::new(text))),
+            address => address,
+        }
+    }
+
+    /// The database of a data folder.
+    pub(crate) fn in_folder(data: &Path) -> Self {
+        Self::Sqlite(data.join(FILE))
+    }
+
+    /// The file that is missing, if this is one.
+    pub(crate) fn missing(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(file) if !file.exists() => Some(file),
+            _ => None,
+        }
+    }
+
+    /// Opens the database; SQLite's file and its folder are made if there is none.
+    pub(crate) async fn open(&self) -> Result<Arc<dyn Store>, OpenError> {
+        Ok(match self {
+            Self::Sqlite(file) => {
+                if let Some(folder) = file.parent() {
+                    fs::create_dir_all(folder)
+                        .map_err(|error| OpenError::Folder(folder.to_owned(), error))?;
+                }
+                Arc::new(SqliteStore::open(file).await?)
+            }
+            Self::Postgres(address) => Arc::new(PostgresStore::open(address).await?),
+        })
+    }
+}
+
+/// Why a database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    /// The file's folder cannot be made.
+    #[error("cannot create {0}: {1}")]
+    Folder(PathBuf, io::Error),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Without the password.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(file) => file.display().fmt(f),
+            Self::Postgres(address) => {
+                let address = address.split_once("://").map_or("", |(_, rest)| rest);
+                let address = address.split('?').next().unwrap_or_default();
+                let address = address.rsplit_once('@').map_or(address, |(_, place)| place);
+                write!(f, "postgres://{address}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_told_apart() {
+        let data = Path::new("data");
+        let of = |text| Address::of(text, data);
+        assert_eq!(of(""), Some(Address::Sqlite("data/assent.db".into())));
+        assert_eq!(of("sqlite:/srv/a.db"), Some(Address::Sqlite("/srv/a.db".into())));
+        for address in ["postgres://localhost/assent", "postgresql:///assent"] {
+            assert_eq!(of(address), Some(Address::Postgres(address.to_owned())));
+        }
+        for none in ["mysql://localhost/assent", "assent.db", "sqlite:"] {
+            assert_eq!(of(none), None, "{none}");
+        }
+        assert_eq!(
+            Address::or_folder("old"),
+            Some(Address::Sqlite("old/assent.db".into()))
+        );
+        assert_eq!(Address::or_folder("mysql://localhost/assent"), None);
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for (address, shown) in [
+            (
+                "postgres://ada:s@cr:et@db.example:5432/assent?password=x",
+                "postgres://db.example:5432/assent",
+            ),
+            ("postgres:///assent?host=/run/postgresql", "postgres:///assent"),
+        ] {
+            assert_eq!(Address::Postgres(address.to_owned()).to_string(), shown);
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! What moving a data set needs beyond the other operations.
+
+use std::ops::Range;
+
+use assent_consent::notice::NoticeHash;
+use assent_store::{
+    Count, Measure, OrganisationId, Owner, Result, Revision, StoreError, Stretch, ThirdPartyDay, Transfer,
+    cell::Cell, rates::DEVICES,
+};
+use async_trait::async_trait;
+
+use crate::{
+    BEGIN, SqliteStore, database, json, ledger,
+    owners::{self, OwnerRow},
+    records,
+    sites::{self, RevisionRow},
+};
+
+#[async_trait]
+impl Transfer for SqliteStore {
+    async fn organisations(&self) -> Result<Vec<(OrganisationId, String)>> {
+        let at = Cell {
+            table: "organisation",
+            column: "id",
+        };
+        sqlx::query!("select id, name from organisation order by id")
+            .fetch_all(&self.readers)
+            .await
+            .map_err(database)?
+            .into_iter()
+            .map(|row| Ok((OrganisationId(at.uuid(&row.id)?), row.name)))
+            .collect()
+    }
+
+    async fn owners(&self) -> Result<Vec<Owner>> {
+        sqlx::query_as!(
+            OwnerRow,
+            "select id, organisation_id, email, password_hash from owner order by id"
+        )
+        .fetch_all(&self.readers)
+        .await
+        .map_err(database)?
+        .into_iter()
+        .map(OwnerRow::read)
+        .collect()
+    }
+
+    async fn revisions(&self, site: &str) -> Result<Vec<Revision>> {
+        sqlx::query_as!(
+            RevisionRow,
+            "select organisation_id, revision, valid_from, published_at_ms, config
+            from site
+            join revision on revision.site_number = site.number
+            where site.id = ?
+            order by revision",
+            site,
+        )
+        .fetch_all(&self.readers)
+        .await
+        .map_err(database)?
+        .into_iter()
+        .map(RevisionRow::read)
+        .collect()
+    }
+
+    async fn notices_of(&self, site: &str, revision: u32) -> Result<Vec<NoticeHash>> {
+        let at = Cell {
+            table: "notice",
+            column: "hash",
+        };
+        sqlx::query_scalar!(
+            "select hash
+            from site
+            join revision_notice on revision_notice.site_number = site.number
+            join notice on notice.number = notice_number
+            where site.id = ? and revision = ?
+            order by notice_number",
+            site,
+            revision,
+        )
+        .fetch_all(&self.readers)
+        .await
+        .map_err(database)?
+        .iter()
+        .map(|hash| Ok(NoticeHash(at.bytes(hash)?)))
+        .collect()
+    }
+
+    async fn erased_ids(&self, site: &str, from: [u8; 16], limit: u32) -> Result<Vec<[u8; 16]>> {
+        let at = Cell {
+            table: "erased_id",
+            column: "trace",
+        };
+        let from = from.as_slice();
+        sqlx::query_scalar!(
+            "select trace
+            from site
+            join erased_id on site_number = site.number
+            where site.id = ? and trace >= ?
+            order by trace
+            limit ?",
+            site,
+            from,
+            limit,
+        )
+        .fetch_all(&self.readers)
+        .await
+        .map_err(database)?
+        .iter()
+        .map(|trace| at.bytes(trace))
+        .collect()
+    }
+
+    async fn next_hour(&self, site: &str, from: i32) -> Result<Option<i32>> {
+        let at = Cell {
+            table: "rollup",
+            column: "hour",
+        };
+        sqlx::query_scalar!(
+            "select hour
+            from site
+            join rollup on site_number = site.number
+            where site.id = ? and hour >= ?
+            order by hour
+            limit 1",
+            site,
+            from,
+        )
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(database)?
+        .map(|hour| at.number(hour))
+        .transpose()
+    }
+
+    async fn cells(&self, site: &str, hours: Range<i32>) -> Result<Vec<(Count, u64)>> {
+        let at = |column| Cell {
+            table: "rollup",
+            column,
+        };
+        sqlx::query!(
+            "select hour, revision, rule, language, device, measure, total
+            from site
+            join rollup on site_number = site.number
+            where site.id = ? and hour >= ? and hour < ?
+            order by hour",
+            site,
+            hours.start,
+            hours.end,
+        )
+        .fetch_all(&self.readers)
+        .await
+        .map_err(database)?
+        .into_iter()
+        .map(|row| {
+            let count = Count {
+                site: site.to_owned(),
+                hour: at("hour").number(row.hour)?,
+                revision: at("revision").number(row.revision)?,
+                rule: row.rule,
+                language: row.language,
+                device: DEVICES
+                    .into_iter()
+                    .find(|device| *device == row.device)
+                    .ok_or_else(|| at("device").inconsistent(format!("unknown: {}", row.device)))?,
+                measure: Measure::ALL
+                    .into_iter()
+                    .find(|measure| measure.id() == row.measure)
+                    .ok_or_else(|| at("measure").inconsistent(format!("unknown: {}", row.measure)))?,
+            };
+            Ok((count, at("total").number(row.total)?))
+        })
+        .collect()
+    }
+
+    async fn take_owner(&self, owner: &Owner) -> Result<()> {
+        owners::ensure_owner(&self.writer, owner.organisation, owner.id, &owner.email).await?;
+        let id = owner.id.as_bytes().as_slice();
+        sqlx::query!(
+            "update owner set password_hash = ? where id = ?",
+            owner.password_hash,
+            id,
+        )
+        .execute(&self.writer)
+        .await
+        .map_err(database)?;
+        Ok(())
+    }
+
+    async fn take_revision(&self, revision: &Revision) -> Result<()> {
+        let mut work = self.writer.begin_with(BEGIN).await.map_err(database)?;
+        let site_number = sites::claim_site(&mut work, revision.organisation, &revision.config.id).await?;
+        let config = json(&revision.config)?;
+        sqlx::query!(
+            "insert into revision (site_number, revision, valid_from, published_at_ms, config)
+            values (?, ?, ?, ?, ?)
+            on conflict (site_number, revision) do nothing",
+            site_number,
+            revision.number,
+            revision.valid_from,
+            revision.published_at_ms,
+            config,
+        )
+        .execute(&mut *work)
+        .await
+        .map_err(database)?;
+        let there = sqlx::query_as!(
+            RevisionRow,
+            "select organisation_id, revision, valid_from, published_at_ms, config
+            from revision
+            join site on site.number = revision.site_number
+            where revision.site_number = ? and revision = ?",
+            site_number,
+            revision.number,
+        )
+        .fetch_one(&mut *work)
+        .await
+        .map_err(database)?
+        .read()?;
+        if there != *revision {
+            return Err(StoreError::Different);
+        }
+        work.commit().await.map_err(database)
+    }
+
+    async fn take_stretch(&self, site: &str, stretch: &Stretch) -> Result<()> {
+        let mut work = self.writer.begin_with(BEGIN).await.map_err(database)?;
+        let log = ledger::logs(&mut work, vec![site])
+            .await?
+            .remove(site)
+            .filter(|log| log.size == stretch.first)
+            .ok_or(StoreError::Different)?;
+        let records: Vec<_> = stretch
+            .records
+            .iter()
+            .map(|(leaf, record)| (record, *leaf))
+            .collect();
+        if records::insert(&mut work, &records).await? != records.len() {
+            return Err(StoreError::Different);
+        }
+        ledger::add(&mut work, vec![(log, stretch.entries.clone())]).await?;
+        for erasure in &stretch.erasures {
+            let leaf = i64::try_from(erasure.leaf).unwrap_or(i64::MAX);
+            sqlx::query!(
+                "insert into erasure (site_number, leaf, erased_at_ms) values (?, ?, ?)",
+                log.site_number,
+                leaf,
+                erasure.erased_at_ms,
+            )
+            .execute(&mut *work)
+            .await
+            .map_err(database)?;
+        }
+        work.commit().await.map_err(database)
+    }
+
+    async fn take_erased_ids(&self, site: &str, traces: &[[u8; 16]]) -> Result<()> {
+        let mut work = self.writer.begin_with(BEGIN).await.map_err(database)?;
+        for trace in traces {
+            let trace = trace.as_slice();
+            sqlx::query!(
+                "insert into erased_id (site_number, trace)
+                select number, ? from site where id = ?
+                on conflict do nothing",
+                trace,
+                site,
+            )
+            .execute(&mut *work)
+            .await
+            .map_err(database)?;
+        }
+        work.commit().await.map_err(database)
+    }
+
+    async fn take_cells(&self, cells: &[(Count, u64)]) -> Result<()> {
+        let mut work = self.writer.begin_with(BEGIN).await.map_err(database)?;
+        for (count, total) in cells {
+            let measure = count.measure.id();
+            let total = i64::try_from(*total).unwrap_or(i64::MAX);
+            sqlx::query!(
+                "insert into rollup (site_number, hour, revision, rule, language, device, measure, total)
+                select number, ?, ?, ?, ?, ?, ?, ? from site where id = ?
+                on conflict (site_number, hour, revision, rule, language, device, measure)
+                do update set total = excluded.total",
+                count.hour,
+                count.revision,
+                count.rule,
+                count.language,
+                count.device,
+                measure,
+                total,
+                count.site,
+            )
+            .execute(&mut *work)
+            .await
+            .map_err(database)?;
+        }
+        work.commit().await.map_err(database)
+    }
+
+    async fn take_third_parties(&self, site: &str, days: &[ThirdPartyDay]) -> Result<()> {
+        let mut work = self.writer.begin_with(BEGIN).await.map_err(database)?;
+        for day in days {
+            let waits_for = day.waits_for.id();
+            let kinds = day.kinds.bits();
+            let page_views = i64::try_from(day.page_views).unwrap_or(i64::MAX);
+            sqlx::query!(
+                "insert into third_party (site_number, day, host, waits_for, kinds, page_views)
+                select number, ?, ?, ?, ?, ? from site where id = ?
+                on conflict (site_number, day, host, waits_for)
+                do update set kinds = excluded.kinds, page_views = excluded.page_views",
+                day.day,
+                day.host,
+                waits_for,
+                kinds,
+                page_views,
+                site,
+            )
+            .execute(&mut *work)
+            .await
+            .map_err(database)?;
+        }
+        work.commit().await.map_err(database)
+    }
+}
