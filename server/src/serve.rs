@@ -142,6 +142,7 @@ async fn open(config: &Config) -> Result<Arc<dyn Store>, Failure> {
 /// Publishes a site's configuration into the data folder; with whether that made a new revision.
 pub(crate) fn publish(config: &Config, site: &SiteConfig) -> Result<(Revision, bool), Failure> {
     if let Some(folder) = address(config).missing().and_then(Path::parent)
+        && folder != Path::new("")
         && !folder.is_dir()
     {
         let problem = format!(

@@ -25,7 +25,7 @@ pub(crate) fn run() -> Result {
     fs::create_dir_all(paths::scratch())?;
     let scratch = tempfile::tempdir_in(paths::scratch())?;
     let database = scratch.path().join("prepare.sqlite");
-    step::always("sqlite", || {
+    let sqlite = step::always("sqlite", || {
         for migration in migrations("store/sqlite")? {
             process::quiet(
                 process::command("sqlite3")
@@ -40,7 +40,7 @@ pub(crate) fn run() -> Result {
             &format!("sqlite://{}", database.display()),
         )
     })?;
-    step::always("postgres", || {
+    let postgres = step::always("postgres", || {
         let server = postgres::start(Durability::None)?;
         for migration in migrations("store/postgres")? {
             server.run("postgres", &fs::read_to_string(migration)?)?;
@@ -50,15 +50,17 @@ pub(crate) fn run() -> Result {
             "assent-store-postgres",
             &server.address("postgres"),
         )
-    })
+    })?;
+    println!("{sqlite} queries in store/sqlite/.sqlx, {postgres} in store/postgres/.sqlx");
+    Ok(())
 }
 
 fn migrations(store: &str) -> Result<Vec<PathBuf>> {
     sorted(&paths::root().join(store).join("migrations"))
 }
 
-/// Writes the descriptions of a store's queries, as a database that has its schema gives them.
-fn describe(store: &str, package: &str, address: &str) -> Result {
+/// Writes the descriptions of a store's queries, as a database that has its schema gives them; returns how many.
+fn describe(store: &str, package: &str, address: &str) -> Result<usize> {
     let queries = tempfile::tempdir_in(paths::scratch())?;
     // The macros run only when the crate is compiled, and cargo does not see that their database changed.
     touch(&paths::root().join(store).join("src/lib.rs"))?;
@@ -74,8 +76,7 @@ fn describe(store: &str, package: &str, address: &str) -> Result {
         return Err(format!("sqlx described no query of {store}").into());
     }
     replace(&made, &paths::root().join(store).join(".sqlx"))?;
-    println!("{} queries in {store}/.sqlx", made.len());
-    Ok(())
+    Ok(made.len())
 }
 
 fn replace(made: &[PathBuf], folder: &Path) -> Result {

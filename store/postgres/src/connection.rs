@@ -4,7 +4,7 @@
 //! behind a pool that gives each transaction another connection of the server, such as PgBouncer's transaction mode;
 //! there, statements must not be kept either, and reading takes a transaction as well.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 use assent_store::Result;
 use futures_core::{future::BoxFuture, stream::BoxStream};
@@ -28,7 +28,7 @@ const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// Begins a transaction that writes. Its timeouts end it also where this node is gone and the connection is not, so that
 /// no other node waits for its locks any longer. `synchronous_commit` may be off for the role or the server: then a commit
 /// would be reported before it is on the disk. Plans that are made while a table is still small are kept while it grows,
-/// so they go by its indexes from the beginning.
+/// so they go by its indexes from the beginning; none is worth compiling.
 const BEGIN: &str = "begin isolation level read committed;
     select
         set_config('lock_timeout', '10s', true),
@@ -41,7 +41,8 @@ const BEGIN: &str = "begin isolation level read committed;
         ),
         set_config('enable_seqscan', 'off', true),
         set_config('enable_hashjoin', 'off', true),
-        set_config('enable_mergejoin', 'off', true);";
+        set_config('enable_mergejoin', 'off', true),
+        set_config('jit', 'off', true);";
 
 /// What only one transaction does at a time, among all nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +62,11 @@ impl Lock {
     /// Counting the third parties of a site.
     pub(crate) fn third_parties(site: &str) -> Self {
         Self::of("third parties", site)
+    }
+
+    /// What takes it until the transaction ends.
+    pub(crate) fn statement(self) -> String {
+        format!("select pg_advisory_xact_lock({});", self.0)
     }
 
     /// Two that have the same number only wait for each other.
@@ -107,7 +113,7 @@ impl Database {
 
     /// A connection to read by one statement.
     pub(crate) async fn view(&self) -> Result<Work> {
-        let mut work = self.work().await?;
+        let mut work = self.session().await?;
         if !self.keeps_statements {
             work.run("begin read only").await?;
             work.is_transaction = true;
@@ -121,16 +127,15 @@ impl Database {
         locks.sort_unstable();
         locks.dedup();
         let mut text = BEGIN.to_owned();
-        for Lock(number) in locks {
-            let _ = write!(text, "select pg_advisory_xact_lock({number});");
-        }
-        let mut work = self.work().await?;
+        text.extend(locks.into_iter().map(Lock::statement));
+        let mut work = self.session().await?;
         work.run(&text).await?;
         work.is_transaction = true;
         Ok(work)
     }
 
-    async fn work(&self) -> Result<Work> {
+    /// A connection, without a transaction.
+    pub(crate) async fn session(&self) -> Result<Work> {
         Ok(Work {
             connection: self.pool.acquire().await.map_err(database)?,
             keeps_statements: self.keeps_statements,

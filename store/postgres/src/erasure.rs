@@ -5,7 +5,7 @@ use assent_consent::record::Subject;
 use assent_store::{Erasure, Result, cell::Cell, trace};
 use uuid::Uuid;
 
-use crate::connection::Database;
+use crate::connection::{Database, Lock};
 
 pub(crate) async fn erase(
     database: &Database,
@@ -14,7 +14,8 @@ pub(crate) async fn erase(
     only: Option<Uuid>,
     now_ms: i64,
 ) -> Result<Vec<Uuid>> {
-    let mut work = database.begin(Vec::new()).await?;
+    // Nobody finds an id stored and, a moment later, neither stored nor erased.
+    let mut work = database.begin(vec![Lock::log(site)]).await?;
     let rows = sqlx::query!(
         "delete from record
         where site_number = (select number from site where site.id = $1)

@@ -4,7 +4,7 @@ use std::{str::FromStr as _, time::Duration};
 
 use assent_store::{Result, StoreError};
 use sqlx::{
-    Connection as _, PgConnection,
+    AssertSqlSafe, Connection as _, PgConnection,
     postgres::{PgConnectOptions, PgDatabaseError},
 };
 
@@ -147,8 +147,14 @@ async fn migrate(database: &Database) -> Result<()> {
     let mut migrator = sqlx::migrate!();
     // That lock is a session's.
     migrator.set_locking(false);
-    let mut work = database.begin(vec![Lock::schema()]).await?;
-    let connection = work.connection();
+    let mut work = database.session().await?;
+    // sqlx makes each migration a transaction, within one that it knows of only a savepoint.
+    let mut all = work.connection().begin().await.map_err(crate::database)?;
+    let connection = &mut *all;
+    sqlx::raw_sql(AssertSqlSafe(Lock::schema().statement()))
+        .execute(&mut *connection)
+        .await
+        .map_err(crate::database)?;
     let is_new = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is null")
         .persistent(false)
         .fetch_one(&mut *connection)
@@ -170,10 +176,11 @@ async fn migrate(database: &Database) -> Result<()> {
             .all(|(ours, (version, checksum))| ours.version == *version && ours.checksum == *checksum);
     if !is_current {
         migrator
-            .run_direct(None, connection, false)
+            .run_direct(None, &mut *connection, false)
             .await
             .map_err(OpenError::Schema)?;
-        work.forget_statements().await?;
     }
+    all.commit().await.map_err(crate::database)?;
+    work.forget_statements().await?;
     work.end().await
 }

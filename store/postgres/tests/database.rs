@@ -211,10 +211,10 @@ const MANY_ROWS: &str = "
         site_number, id, version, subject, revision, notice_number, method, performance, functional, targeting, asked,
         gpc, dnt, decided_at_ms, received_at_ms, expires_at_ms, salt, leaf
     )
-        select distinct on (site_number, n)
+        select
             site_number, gen_random_uuid(), 1, uuid_send(gen_random_uuid()), revision, notice_number, 'banner', true, true,
             true, true, false, false, 0, n, 0, uuid_send(gen_random_uuid()), n
-        from revision_notice, generate_series(0, 500) n;
+        from (select distinct on (site_number) * from revision_notice) shown, generate_series(0, 500) n;
     insert into ledger_part select n, number, 0, sha256('x') from site, generate_series(0, 500) n;
     insert into checkpoint select n, 0, number, 'note' from site, generate_series(1, 500) n;
     insert into erasure select n, 0, number from site, generate_series(1, 200) n;

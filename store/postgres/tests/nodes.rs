@@ -154,7 +154,24 @@ async fn nodes_that_start_at_once_make_one_schema() {
     assert_eq!(revisions[0].number, 1);
 }
 
-/// A node that hangs in the middle of a commit holds the others up for a while, not for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_offered_again_while_it_is_erased_stays_erased() {
+    let address = Server::of_tests().new_schema().unwrap();
+    let store = PostgresStore::open(&address).await.unwrap();
+    let other = PostgresStore::open(&address).await.unwrap();
+    let notices = [publish(&store, "shop").await];
+    for number in 0..40 {
+        let one = batch(&notices, number..number + 1);
+        assert_eq!(store.append(&one).await.unwrap(), [Appended::New]);
+        let subject = sample::subject(number);
+        let (erased, _) = tokio::join!(store.erase("shop", subject, None, NOW_MS), other.append(&one));
+        assert_eq!(erased.unwrap().len(), 1);
+        assert_eq!(other.append(&one).await.unwrap(), [Appended::Conflict]);
+    }
+    assert_eq!(store.log_size("shop").await.unwrap(), 40);
+    assert_eq!(store.log_records("shop", 0, 50).await.unwrap().len(), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_was_killed_holds_no_lock() {
     let server = Server::of_tests();
