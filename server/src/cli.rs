@@ -309,7 +309,8 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
                     ))
                 })
             };
-            let work = migrate::run(&address(&from)?, &address(&to)?, &data);
+            let (from, to) = (address(&from)?, address(&to)?);
+            let work = migrate::run(&from, &to, &data);
             print(&serve::runtime()?.block_on(work)?)?;
         }
         Command::Keys {

@@ -289,7 +289,7 @@ impl Progress {
 mod tests {
     use assent_consent::receipt::ReceiptSigner;
     use assent_store::{
-        Batch, Kind, Measure, Sighting, WaitsFor,
+        Batch, Kind, Measure, Sighting, Transfer as _, WaitsFor,
         conformance::sample::{self, HOUR, NOW_MS},
     };
     use assent_store_postgres::PostgresStore;
