@@ -89,11 +89,7 @@ pub(crate) async fn accept(
     let counts = measures(submission)
         .map(|measure| count(site.id(), submission.revision, &shown, device, measure, now_ms))
         .collect();
-    let new = NewRecord {
-        record: record.clone(),
-        counts,
-    };
-    let committed = app.queue.append(new)?;
+    let committed = app.queue.append(NewRecord::new(record.clone(), counts))?;
     // Signed while the disk works; nobody gets the receipt before the commit.
     let receipt = app.signer.sign(&record);
     let stored = match committed.await? {

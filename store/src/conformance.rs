@@ -137,10 +137,7 @@ impl Site {
 async fn append(store: &dyn Store, records: &[&ConsentRecord]) -> Vec<Appended> {
     let records = records
         .iter()
-        .map(|record| NewRecord {
-            record: (*record).clone(),
-            counts: Vec::new(),
-        })
+        .map(|record| NewRecord::new((*record).clone(), Vec::new()))
         .collect();
     store
         .append(&Batch {

@@ -121,8 +121,21 @@ pub struct Batch {
 pub struct NewRecord {
     /// The record.
     pub record: ConsentRecord,
+    /// Its entry in the log: [`ConsentRecord::commitment`], worked out before the record waits for its commit.
+    pub commitment: [u8; 32],
     /// What it counts as.
     pub counts: Vec<Count>,
+}
+
+impl NewRecord {
+    /// A record and what it counts as.
+    pub fn new(record: ConsentRecord, counts: Vec<Count>) -> Self {
+        Self {
+            commitment: record.commitment(),
+            record,
+            counts,
+        }
+    }
 }
 
 /// What became of one record of a batch, in the batch's order.

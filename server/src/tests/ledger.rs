@@ -29,10 +29,7 @@ impl TestApp {
         for id in ids.skip(1) {
             record.id = id_of(id);
             record.salt = Salt(id.to_be_bytes());
-            batch.records.push(NewRecord {
-                record: record.clone(),
-                counts: Vec::new(),
-            });
+            batch.records.push(NewRecord::new(record.clone(), Vec::new()));
         }
         self.store.append(&batch).await.unwrap();
         self.app.signer.sign(&record)

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::SqlitePool;
 use uuid::Uuid;
 
-use crate::{BEGIN, cell::Cell, database};
+use crate::{cell::Cell, database, writer::Writer};
 
 /// What stays of an erased record's id: the first 16 bytes of its SHA-256. Ids have 74 random bits, so only who has an
 /// id can tell that it was erased.
@@ -21,13 +21,14 @@ pub(crate) fn trace(id: Uuid) -> [u8; 16] {
 }
 
 pub(crate) async fn erase(
-    writer: &SqlitePool,
+    writer: &Writer,
     site: &str,
     subject: Subject,
     only: Option<Uuid>,
     now_ms: i64,
 ) -> Result<Vec<Uuid>> {
-    let mut work = writer.begin_with(BEGIN).await.map_err(database)?;
+    let mut writing = writer.lock().await?;
+    let mut work = writing.begin().await?;
     let only = only.as_ref().map(|id| id.as_bytes().as_slice());
     let subject = subject.0.as_slice();
     let rows = sqlx::query!(

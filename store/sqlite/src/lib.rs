@@ -17,8 +17,9 @@ mod records;
 mod sites;
 mod third_parties;
 mod tokens;
+mod writer;
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use assent_consent::{
     notice::{Notice, NoticeHash},
@@ -31,10 +32,12 @@ use assent_store::{
 };
 use async_trait::async_trait;
 use sqlx::{
-    SqlitePool,
+    ConnectOptions as _, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use uuid::Uuid;
+
+use writer::Writer;
 
 /// How long a statement waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -47,13 +50,10 @@ const CHECKPOINT_PAGES: &str = "8192";
 /// Page cache of the writer, in KiB (SQLite counts those as negative).
 const WRITER_CACHE: &str = "-65536";
 
-/// Statements of a transaction that writes begin with the write lock, so that two never deadlock.
-const BEGIN: &str = "begin immediate";
-
 /// Assent's data in one SQLite file.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
-    writer: SqlitePool,
+    writer: Arc<Writer>,
     readers: SqlitePool,
 }
 
@@ -67,29 +67,22 @@ impl SqliteStore {
             .filename(path)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .test_before_acquire(false)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(
-                options
-                    .clone()
-                    .create_if_missing(true)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    .synchronous(SqliteSynchronous::Full)
-                    .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-                    .pragma("cache_size", WRITER_CACHE)
-                    // What is erased is overwritten, not only given free.
-                    .pragma("secure_delete", "on")
-                    // A statement that inserts many rows keeps what it would have to undo; in a file that
-                    // doubles its writes.
-                    .pragma("temp_store", "memory"),
-            )
+        let mut writer = options
+            .clone()
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            .pragma("cache_size", WRITER_CACHE)
+            // What is erased is overwritten, not only given free.
+            .pragma("secure_delete", "on")
+            // A statement that inserts many rows keeps what it would have to undo; in a file that doubles its writes.
+            .pragma("temp_store", "memory")
+            .connect()
             .await
             .map_err(database)?;
         sqlx::migrate!()
-            .run(&writer)
+            .run(&mut writer)
             .await
             .map_err(|error| StoreError::Database(error.into()))?;
         let readers = SqlitePoolOptions::new()
@@ -98,7 +91,10 @@ impl SqliteStore {
             .connect_with(options.read_only(true))
             .await
             .map_err(database)?;
-        Ok(Self { writer, readers })
+        Ok(Self {
+            writer: Arc::new(Writer::new(writer)),
+            readers,
+        })
     }
 }
 
@@ -302,17 +298,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path().join("assent.db")).await.unwrap();
         let synchronous: i64 = sqlx::query_scalar("pragma synchronous")
-            .fetch_one(&store.writer)
+            .fetch_one(&mut store.writer.lock().await.unwrap().connection)
             .await
             .unwrap();
         assert_eq!(synchronous, 2, "FULL");
         let journal_mode: String = sqlx::query_scalar("pragma journal_mode")
-            .fetch_one(&store.writer)
+            .fetch_one(&mut store.writer.lock().await.unwrap().connection)
             .await
             .unwrap();
         assert_eq!(journal_mode, "wal");
         let foreign_keys: i64 = sqlx::query_scalar("pragma foreign_keys")
-            .fetch_one(&store.writer)
+            .fetch_one(&mut store.writer.lock().await.unwrap().connection)
             .await
             .unwrap();
         assert_eq!(foreign_keys, 1);

@@ -8,7 +8,7 @@ use assent_store::{OrganisationId, Result, Revision, StoreError};
 use sha2::{Digest, Sha256};
 use sqlx::{SqliteConnection, SqlitePool};
 
-use crate::{BEGIN, cell::Cell, database, json};
+use crate::{cell::Cell, database, json, writer::Writer};
 
 struct RevisionRow {
     organisation_id: Vec<u8>,
@@ -52,26 +52,27 @@ fn read_notice(body: &str, hash: NoticeHash) -> Result<Notice> {
     at.json(body)
 }
 
-pub(crate) async fn ensure_organisation(writer: &SqlitePool, id: OrganisationId, name: &str) -> Result<()> {
+pub(crate) async fn ensure_organisation(writer: &Writer, id: OrganisationId, name: &str) -> Result<()> {
     let id = id.0.as_bytes().as_slice();
     sqlx::query!(
         "insert into organisation (id, name) values (?, ?) on conflict (id) do nothing",
         id,
         name,
     )
-    .execute(writer)
+    .execute(&mut writer.lock().await?.connection)
     .await
     .map_err(database)?;
     Ok(())
 }
 
 pub(crate) async fn publish_revision(
-    writer: &SqlitePool,
+    writer: &Writer,
     organisation: OrganisationId,
     config: &SiteConfig,
     now_ms: i64,
 ) -> Result<Revision> {
-    let mut work = writer.begin_with(BEGIN).await.map_err(database)?;
+    let mut writing = writer.lock().await?;
+    let mut work = writing.begin().await?;
     let site_number = claim_site(&mut work, organisation, &config.id).await?;
     let current = sqlx::query_as!(
         RevisionRow,
@@ -180,12 +181,13 @@ pub(crate) async fn sites(readers: &SqlitePool, organisation: OrganisationId) ->
 }
 
 pub(crate) async fn archive_notices(
-    writer: &SqlitePool,
+    writer: &Writer,
     site: &str,
     revision: u32,
     notices: &[Notice],
 ) -> Result<()> {
-    let mut work = writer.begin_with(BEGIN).await.map_err(database)?;
+    let mut writing = writer.lock().await?;
+    let mut work = writing.begin().await?;
     let site_number = sqlx::query_scalar!(
         "select number
         from site

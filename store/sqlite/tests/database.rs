@@ -98,10 +98,7 @@ async fn an_altered_record_is_inconsistent() {
     }
     let same_again = async |store: &SqliteStore, notice: &Notice| {
         let record = sample::record(notice, notice.hash(), 0, sample::subject(0));
-        let records = vec![NewRecord {
-            record,
-            counts: Vec::new(),
-        }];
+        let records = vec![NewRecord::new(record, Vec::new())];
         store
             .append(&Batch {
                 records,
@@ -226,6 +223,46 @@ async fn what_was_acknowledged_is_there_after_reopening() {
     assert_eq!(found, Some(record));
     assert_eq!(store.take_token([1; 32], NOW_MS).await.unwrap(), Some(grant));
     store.close().await;
+}
+
+#[tokio::test]
+async fn two_processes_append_to_one_log_without_gap() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("assent.db");
+    let one = SqliteStore::open(&path).await.unwrap();
+    let notice = fill(&one).await;
+    let other = SqliteStore::open(&path).await.unwrap();
+    let mut leaves = vec![sample::record(&notice, notice.hash(), 0, sample::subject(0)).commitment()];
+    // Beyond a full tile; whoever appends does not know what the other has appended since.
+    for number in 1..=300 {
+        let store = if number % 3 == 0 { &other } else { &one };
+        let record = sample::record(&notice, notice.hash(), number, sample::subject(number));
+        leaves.push(record.commitment());
+        let batch = Batch {
+            records: vec![NewRecord::new(record, Vec::new())],
+            counts: Vec::new(),
+        };
+        assert_eq!(store.append(&batch).await.unwrap(), [Appended::New]);
+        if number % 5 == 0 {
+            // Its index is free again, and still not to be given to another record.
+            let erased = store.erase("shop", sample::subject(number), None, NOW_MS).await;
+            assert_eq!(erased.unwrap().len(), 1);
+        }
+    }
+    for store in [&one, &other] {
+        assert_eq!(store.log_size("shop").await.unwrap(), 301);
+        let mut entries = Vec::new();
+        for number in 0..2 {
+            entries.extend(store.log_tile("shop", 0, number).await.unwrap().unwrap());
+        }
+        assert_eq!(entries, leaves.as_flattened());
+        for logged in store.log_records("shop", 0, 1_000).await.unwrap() {
+            let leaf = usize::try_from(logged.leaf).unwrap();
+            assert_eq!(logged.record.unwrap().commitment(), leaves[leaf]);
+        }
+    }
+    one.close().await;
+    other.close().await;
 }
 
 #[tokio::test]

@@ -177,7 +177,7 @@ pub fn accepted(notice: &Notice, record: ConsentRecord) -> NewRecord {
     ]
     .map(|measure| count(notice, 0, measure))
     .to_vec();
-    NewRecord { record, counts }
+    NewRecord::new(record, counts)
 }
 
 /// A struct of texts in which each text is its own key.
