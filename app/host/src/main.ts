@@ -56,10 +56,15 @@ function clean(): void {
   }
 }
 
-/** After a choice, made here or elsewhere; `before` holds what was granted until then. */
-function changed(before: number): void {
-  host.signal('update');
-  apply();
+/** After a choice, made here or elsewhere; `before` holds what was granted until then. `store` keeps what was chosen
+    here: the browser is slow to do so, and what is released now does not wait for it. */
+function changed(before: number, store?: () => void): void {
+  try {
+    host.signal('update');
+    apply();
+  } finally {
+    store?.();
+  }
   settle();
   clean();
   const detail = choice();
@@ -67,11 +72,11 @@ function changed(before: number): void {
   if (before & 15 & ~state) emit('withdrawn', detail);
 }
 
-/** Keeps a choice in the cookie. */
+/** Takes a choice; the cookie is to be written still. */
 function keep(...[bits, revision, at, key, id, codes]: Kept): void {
   gate.choose(bits);
   // A gate that knows nothing of exceptions has to see that there are some: then it grants nothing and asks.
-  write((stored = gate.cookie(revision, at, key, id) + (codes ? `.${codes}` : '')));
+  stored = gate.cookie(revision, at, key, id) + (codes ? `.${codes}` : '');
   // Whether it counts is for the gate to say: the revision may have widened since, or the choice be too old.
   state = gate.start(stored);
 }
@@ -98,9 +103,11 @@ function carryOut(bits: number, method: 'banner' | 'dialog' | 'api', services?: 
   const key = subject() || random(16);
   const id = uuid();
   keep(bits, loader.r, gate.now(), key, id, host.codes(services));
-  tabs?.postMessage(stored);
   emit('decided', choice());
-  changed(before);
+  changed(before, () => {
+    write(stored);
+    tabs?.postMessage(stored);
+  });
   const { performance, functional, targeting } = choice() as Choice;
   post({
     id,
@@ -181,6 +188,7 @@ function surface(): void {
     placed = true;
     ask();
     // What the next click needs.
+    requestAnimationFrame(() => setTimeout(gate.ready));
     rest(() => {
       if (gate.runs()) prefetch();
       else gate.translate().catch(() => {});
@@ -193,10 +201,8 @@ function surface(): void {
   }
 }
 
-/** Gets ready what a click will need when pointer or focus come near: the gate for the banner's buttons, the
-    dialog, where it can run, for a control that opens it. */
+/** Gets the dialog ready, where it can run, when pointer or focus come near a control that opens it. */
 function near({ target }: Event): void {
-  if (holds(target as Element)) gate.compile();
   if ((target as Element).closest?.('[data-assent-do=settings],[data-assent=settings]') && gate.runs()) {
     preload().catch(() => {});
   }
@@ -246,7 +252,7 @@ const host: Host = {
 
 function begin(): void {
   for (const part of parts) part(host);
-  if (/[?&]assent_debug\b/.test(location.search)) late(host);
+  if (location.search.includes('assent_debug')) late(host);
   after.push((embeds) => {
     if (embeds && loader.x & 1) late(host);
   });
@@ -270,7 +276,10 @@ function begin(): void {
     kept.then((choice) => {
       // Which is gone where the visitor had everything erased.
       state = gate.start((stored = read(document.cookie)));
-      if (choice) keep(...choice);
+      if (choice) {
+        keep(...choice);
+        write(stored);
+      }
       resume();
       clean();
     });
