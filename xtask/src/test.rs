@@ -98,7 +98,7 @@ fn in_browsers(environment: &[(&'static str, String)]) -> Result {
 
 /// Files of browser tests that run in all engines, without their extension. The others
 /// test what is the same in every engine, or measure by what only one of the drivers can do.
-const EVERYWHERE: [&str; 21] = [
+const EVERYWHERE: [&str; 22] = [
     "api",
     "center",
     "choice",
@@ -115,6 +115,7 @@ const EVERYWHERE: [&str; 21] = [
     "property",
     "reload",
     "returning",
+    "service-choice",
     "signals",
     "storage",
     "suffixes",
@@ -133,8 +134,10 @@ fn browser_tests() -> Result<Vec<PathBuf>> {
         .collect::<std::io::Result<_>>()?;
     files.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
     files.sort();
-    if files.is_empty() {
-        return Err("there are no browser tests in end2end/tests".into());
+    for name in EVERYWHERE {
+        if !files.iter().any(|file| file.ends_with(format!("{name}.test.mjs"))) {
+            return Err(format!("there are no browser tests {name}.test.mjs in end2end/tests").into());
+        }
     }
     Ok(files)
 }
