@@ -98,7 +98,7 @@ fn in_browsers(environment: &[(&'static str, String)]) -> Result {
 
 /// Files of browser tests that run in all engines, without their extension. The others
 /// test what is the same in every engine, or measure by what only one of the drivers can do.
-const EVERYWHERE: [&str; 22] = [
+const EVERYWHERE: [&str; 21] = [
     "api",
     "center",
     "choice",
@@ -115,7 +115,6 @@ const EVERYWHERE: [&str; 22] = [
     "property",
     "reload",
     "returning",
-    "service-choice",
     "signals",
     "storage",
     "suffixes",
