@@ -44,7 +44,9 @@ async function survives(server, fill, free) {
 
   await free();
   for (const body of waiting) {
-    await until(async () => (await post(body)).status < 300, 'room again');
+    await until(async () => (await post(body)).status < 300, 'room again').catch((error) => {
+      throw new Error(`${error.message}; the server says: ${server.output.slice(-2000)}`);
+    });
     acknowledged.push(body);
   }
   assert.equal((await post(submission(notice))).status, 201);

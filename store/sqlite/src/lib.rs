@@ -32,7 +32,7 @@ use assent_store::{
 };
 use async_trait::async_trait;
 use sqlx::{
-    SqlitePool,
+    Connection as _, SqliteConnection, SqlitePool,
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -77,6 +77,7 @@ impl SqliteStore {
             .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
+            .after_release(|connection, _| Box::pin(is_free(connection)))
             .connect_with(
                 options
                     .clone()
@@ -321,6 +322,16 @@ impl Store for SqliteStore {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Whether a connection has no transaction under way. Where the disk is full, SQLite rolls back by itself; sqlx then
+/// cannot, takes the transaction for open ever after, and begins no other. Such a connection is given up.
+async fn is_free(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    if connection.is_in_transaction() {
+        // A rollback may still be on its way.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool> {
