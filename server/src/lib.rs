@@ -9,6 +9,7 @@
 pub mod app;
 mod append;
 mod auth;
+mod backup;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -26,6 +27,7 @@ mod publish;
 mod random;
 mod serve;
 mod texts;
+mod witness;
 
 #[cfg(test)]
 mod tests;

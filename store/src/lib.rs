@@ -18,7 +18,7 @@ mod ledger;
 pub mod rates;
 pub mod third_parties;
 
-pub use ledger::{Erasure, Logged, SignedHead};
+pub use ledger::{Erasure, Logged, SignErasure, SignedHead};
 pub use rates::{Count, Measure, RateRow, Rates};
 pub use third_parties::{Kind, Kinds, Sighting, ThirdPartyDay, WaitsFor};
 
@@ -209,9 +209,16 @@ pub trait Store: Send + Sync + 'static {
     async fn history(&self, site: &str, subject: Subject, limit: u32) -> Result<Vec<ConsentRecord>>;
 
     /// Erases records of a subject, `only` the one with this id or all of them: rows and salts are gone, the entries in
-    /// the log stay. Returns the ids of those that were erased now, which are never stored again.
-    async fn erase(&self, site: &str, subject: Subject, only: Option<Uuid>, now_ms: i64)
-    -> Result<Vec<Uuid>>;
+    /// the log stay. Returns the ids of those that were erased now, which are never stored again. `sign` is asked once
+    /// for each of them.
+    async fn erase(
+        &self,
+        site: &str,
+        subject: Subject,
+        only: Option<Uuid>,
+        now_ms: i64,
+        sign: SignErasure<'_>,
+    ) -> Result<Vec<Uuid>>;
 
     /// Whether a record with this id was erased at this site.
     async fn is_erased(&self, site: &str, id: Uuid) -> Result<bool>;

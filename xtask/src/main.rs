@@ -10,6 +10,7 @@ use std::process::ExitCode;
 mod bench;
 mod browsers;
 mod build;
+mod faults;
 mod fuzz;
 mod http;
 mod lint;
@@ -36,6 +37,7 @@ Usage: cargo xtask <command>
   test [--no-browser]     installs what the tests need and runs all of them
   lint                    format, clippy for the server and for WebAssembly, TypeScript
   size                    each asset's size against its budget
+  faults KILLS            kill -9 so many times; whatever was acknowledged is there afterwards
   fuzz SECONDS            every fuzz target, each for that long
   bench records           durable consent records per second
   bench loader            the loader beside other banners, in Chromium
@@ -62,6 +64,7 @@ fn run(arguments: &[&str]) -> Result {
         ["test", "--no-browser"] => test::run(false),
         ["lint"] => lint::run(),
         ["size"] => size::run(),
+        ["faults", kills] => faults::run(kills),
         ["fuzz", seconds] => fuzz::run(seconds),
         ["bench", "records"] => bench::records::run(),
         ["bench", "loader"] => bench::loader::run(),

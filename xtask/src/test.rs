@@ -134,7 +134,10 @@ fn browser_tests() -> Result<Vec<PathBuf>> {
     files.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
     files.sort();
     for name in EVERYWHERE {
-        if !files.iter().any(|file| file.ends_with(format!("{name}.test.mjs"))) {
+        if !files
+            .iter()
+            .any(|file| file.ends_with(format!("{name}.test.mjs")))
+        {
             return Err(format!("there are no browser tests {name}.test.mjs in end2end/tests").into());
         }
     }

@@ -18,7 +18,7 @@ use assent_consent::{
 use axum::{
     Router,
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
@@ -30,6 +30,7 @@ use super::{
     address::{self, Client},
     assets, body, cookies, handover, loader, origin, page,
     problem::Problem,
+    query::Query,
     site, text,
 };
 use crate::{

@@ -10,14 +10,14 @@ use assent_store::{Grant, Measure, Owner, RateRow};
 use axum::{
     Router,
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde::Deserialize;
 
-use super::{address::Client, assets, body, cookies, origin, page, problem::Problem};
+use super::{address::Client, assets, body, cookies, origin, page, problem::Problem, query::Query};
 use crate::{
     app::{App, AppState},
     auth,
@@ -441,7 +441,10 @@ mod tests {
         let today = 20_778;
         let days = |query: &str| {
             let uri = format!("/?{query}").parse().unwrap();
-            Query::<Period>::try_from_uri(&uri).unwrap().0.days(today)
+            axum::extract::Query::<Period>::try_from_uri(&uri)
+                .unwrap()
+                .0
+                .days(today)
         };
         assert_eq!(days(""), (today - 29, today));
         assert_eq!(days("days=7"), (today - 6, today));

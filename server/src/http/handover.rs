@@ -15,7 +15,7 @@ use assent_store::Grant;
 use axum::{
     Router,
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::{HeaderMap, StatusCode},
     response::Response,
     routing::{get, post},
@@ -28,6 +28,7 @@ use super::{
     address::Client,
     body, called,
     problem::Problem,
+    query::Query,
     records::{json, subject},
     site,
 };

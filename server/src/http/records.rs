@@ -14,9 +14,9 @@ use uuid::Uuid;
 
 use super::{
     address::{self, Client},
-    body, called,
+    asked, body, called,
     problem::Problem,
-    site, text,
+    text,
 };
 use crate::{app::AppState, intake};
 
@@ -65,10 +65,11 @@ struct Kept<'a> {
 
 async fn read(
     State(app): State<AppState>,
+    client: Client,
     Path((site_id, id)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let site = site(&app, &site_id)?;
+    let site = asked(&app, client, &site_id)?;
     let subject = subject(&headers)?;
     // One answer for all: whoever has not the key learns nothing, not even whether the record exists.
     let missing = || Problem::new(StatusCode::NOT_FOUND, "This subject has no record with this id.");

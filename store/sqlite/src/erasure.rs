@@ -2,7 +2,7 @@
 //! and a hash of the record's id.
 
 use assent_consent::record::Subject;
-use assent_store::{Erasure, Result};
+use assent_store::{Erasure, Result, SignErasure};
 use sha2::{Digest as _, Sha256};
 use sqlx::SqlitePool;
 use uuid::Uuid;
@@ -26,6 +26,7 @@ pub(crate) async fn erase(
     subject: Subject,
     only: Option<Uuid>,
     now_ms: i64,
+    sign: SignErasure<'_>,
 ) -> Result<Vec<Uuid>> {
     let mut writing = writer.lock().await?;
     let mut work = writing.begin().await?;
@@ -43,20 +44,23 @@ pub(crate) async fn erase(
     .fetch_all(&mut *work)
     .await
     .map_err(database)?;
-    let at = Cell {
+    let at = |column| Cell {
         table: "record",
-        column: "id",
+        column,
     };
     let mut erased = Vec::with_capacity(rows.len());
     for row in rows {
-        let id = at.uuid(&row.id)?;
+        let id = at("id").uuid(&row.id)?;
         let trace = trace(id);
         let trace = trace.as_slice();
+        let signature = sign(at("leaf").number(row.leaf)?);
+        let signature = signature.as_slice();
         sqlx::query!(
-            "insert into erasure (site_number, leaf, erased_at_ms) values (?, ?, ?)",
+            "insert into erasure (site_number, leaf, erased_at_ms, signature) values (?, ?, ?, ?)",
             row.site_number,
             row.leaf,
             now_ms,
+            signature,
         )
         .execute(&mut *work)
         .await
@@ -99,12 +103,12 @@ pub(crate) async fn erasures(
     limit: u32,
 ) -> Result<Vec<Erasure>> {
     let from = i64::try_from(from).unwrap_or(i64::MAX);
-    let at = Cell {
+    let at = |column| Cell {
         table: "erasure",
-        column: "leaf",
+        column,
     };
     sqlx::query!(
-        "select leaf, erased_at_ms
+        "select leaf, erased_at_ms, signature
         from site
         join erasure on site_number = site.number
         where site.id = ? and leaf >= ?
@@ -120,8 +124,9 @@ pub(crate) async fn erasures(
     .into_iter()
     .map(|row| {
         Ok(Erasure {
-            leaf: at.number(row.leaf)?,
+            leaf: at("leaf").number(row.leaf)?,
             erased_at_ms: row.erased_at_ms,
+            signature: at("signature").bytes(&row.signature)?,
         })
     })
     .collect()

@@ -8,6 +8,7 @@
 //! from the descriptions in `.sqlx/`. To add an operation: declare it in `assent-store`, write its statement
 //! in the module of its table, run `cargo xtask prepare`, then the conformance suite.
 
+mod backup;
 mod cell;
 mod erasure;
 mod ledger;
@@ -28,11 +29,12 @@ use assent_consent::{
 };
 use assent_store::{
     Appended, Batch, Erasure, Grant, Logged, OrganisationId, Owner, Rates, Result, Revision, Session,
-    Sighting, SignedHead, Store, StoreError, ThirdPartyDay,
+    Sighting, SignErasure, SignedHead, Store, StoreError, ThirdPartyDay,
 };
 use async_trait::async_trait;
 use sqlx::{
-    ConnectOptions as _, SqlitePool,
+    SqlitePool,
+    migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use uuid::Uuid;
@@ -49,6 +51,9 @@ const READERS_MAX: u32 = 4;
 const CHECKPOINT_PAGES: &str = "8192";
 /// Page cache of the writer, in KiB (SQLite counts those as negative).
 const WRITER_CACHE: &str = "-65536";
+
+/// The schema, version by version.
+static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// Assent's data in one SQLite file.
 #[derive(Clone, Debug)]
@@ -67,7 +72,7 @@ impl SqliteStore {
             .filename(path)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        let mut writer = options
+        let writer = options
             .clone()
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
@@ -77,24 +82,63 @@ impl SqliteStore {
             // What is erased is overwritten, not only given free.
             .pragma("secure_delete", "on")
             // A statement that inserts many rows keeps what it would have to undo; in a file that doubles its writes.
-            .pragma("temp_store", "memory")
-            .connect()
-            .await
-            .map_err(database)?;
-        sqlx::migrate!()
-            .run(&mut writer)
+            .pragma("temp_store", "memory");
+        let writer = Writer::connect(writer).await?;
+        MIGRATIONS
+            .run(&mut writer.lock().await?.connection)
             .await
             .map_err(|error| StoreError::Database(error.into()))?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS_MAX)
-            .test_before_acquire(false)
-            .connect_with(options.read_only(true))
-            .await
-            .map_err(database)?;
+        let readers = readers(options.read_only(true)).await?;
         Ok(Self {
-            writer: Arc::new(Writer::new(writer)),
+            writer: Arc::new(writer),
             readers,
         })
+    }
+
+    /// Opens a database only to read it, beside a server that runs on it or without one: nothing is created, nothing is
+    /// brought up to date. Operations that write fail.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] if there is no such file, or it was made by another version.
+    pub async fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(BUSY_TIMEOUT)
+            .read_only(true);
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let readers = match of_this_version(options.clone()).await {
+            // A copy on a medium that cannot be written has no place for the log's index, and needs none.
+            Err(_) if path.exists() && !Path::new(&log).exists() => {
+                of_this_version(options.immutable(true)).await?
+            }
+            readers => readers?,
+        };
+        Ok(Self {
+            writer: Arc::new(Writer::none()),
+            readers,
+        })
+    }
+}
+
+impl SqliteStore {
+    /// Writes a copy of the database, as it is at this moment, to a new file; whoever works on the database goes on.
+    /// `keys` are put in beside it: the server's public keys, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] if the file is there already or cannot be written; what was written of it stays.
+    pub async fn back_up(&self, to: &Path, keys: &[[u8; 32]]) -> Result<()> {
+        backup::write(&self.readers, to, keys).await
+    }
+
+    /// Makes a database of a copy that [`back_up`](Self::back_up) has written: takes the keys out of it, and returns
+    /// them.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] if the file is no such copy.
+    pub async fn keys_of_backup(path: &Path) -> Result<Vec<[u8; 32]>> {
+        backup::take_keys(path).await
     }
 }
 
@@ -156,8 +200,9 @@ impl Store for SqliteStore {
         subject: Subject,
         only: Option<Uuid>,
         now_ms: i64,
+        sign: SignErasure<'_>,
     ) -> Result<Vec<Uuid>> {
-        erasure::erase(&self.writer, site, subject, only, now_ms).await
+        erasure::erase(&self.writer, site, subject, only, now_ms, sign).await
     }
 
     async fn is_erased(&self, site: &str, id: Uuid) -> Result<bool> {
@@ -272,6 +317,36 @@ impl Store for SqliteStore {
     }
 }
 
+async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool> {
+    SqlitePoolOptions::new()
+        .max_connections(READERS_MAX)
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await
+        .map_err(database)
+}
+
+/// Connections to a database whose schema is exactly this version's.
+async fn of_this_version(options: SqliteConnectOptions) -> Result<SqlitePool> {
+    let readers = readers(options).await?;
+    let done: Vec<(i64, Vec<u8>)> =
+        sqlx::query_as("select version, checksum from _sqlx_migrations where success order by version")
+            .fetch_all(&readers)
+            .await
+            .map_err(database)?;
+    let is_this = done
+        .iter()
+        .map(|(version, checksum)| (*version, checksum.as_slice()))
+        .eq(MIGRATIONS
+            .iter()
+            .map(|migration| (migration.version, migration.checksum.as_ref())));
+    if is_this {
+        return Ok(readers);
+    }
+    let problem = "it was made by another version of Assent; the server brings it up to date when it starts";
+    Err(StoreError::Database(problem.into()))
+}
+
 /// A failed statement. A value that does not decode is the data's fault, not the database's.
 fn database(error: sqlx::Error) -> StoreError {
     match error {
@@ -291,6 +366,8 @@ fn json<T: serde::Serialize>(value: &T) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use assent_store::conformance::sample;
+
     use super::*;
 
     #[tokio::test]
@@ -312,6 +389,58 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(foreign_keys, 1);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_full_database_takes_nothing_and_goes_on_when_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("assent.db")).await.unwrap();
+        let config = sample::config("shop");
+        let notice = sample::notice(&config, "first");
+        let organisation = OrganisationId(Uuid::from_u128(1));
+        store.ensure_organisation(organisation, "Sample").await.unwrap();
+        store
+            .publish_revision(organisation, &config, sample::NOW_MS)
+            .await
+            .unwrap();
+        store
+            .archive_notices("shop", 1, std::slice::from_ref(&notice))
+            .await
+            .unwrap();
+        let batch = |first: u32| Batch {
+            records: (first..first + 20)
+                .map(|number| sample::record(&notice, notice.hash(), number, sample::subject(number)))
+                .map(|record| sample::accepted(&notice, record))
+                .collect(),
+            counts: Vec::new(),
+        };
+        sqlx::raw_sql("pragma max_page_count = 100")
+            .execute(&mut store.writer.lock().await.unwrap().connection)
+            .await
+            .unwrap();
+        let mut first = 0;
+        let refused = loop {
+            match store.append(&batch(first)).await {
+                Ok(answers) => assert_eq!(answers, vec![Appended::New; 20]),
+                Err(error) => break error,
+            }
+            first += 20;
+            assert!(first < 10_000, "100 pages hold no more");
+        };
+        assert!(matches!(refused, StoreError::Database(_)), "{refused:?}");
+        assert!(first > 0);
+        assert!(store.append(&batch(first)).await.is_err());
+        assert_eq!(store.log_size("shop").await.unwrap(), u64::from(first));
+        sqlx::raw_sql("pragma max_page_count = 100000")
+            .execute(&mut store.writer.lock().await.unwrap().connection)
+            .await
+            .unwrap();
+        assert_eq!(
+            store.append(&batch(first)).await.unwrap(),
+            vec![Appended::New; 20]
+        );
+        assert_eq!(store.log_size("shop").await.unwrap(), u64::from(first) + 20);
         store.close().await;
     }
 

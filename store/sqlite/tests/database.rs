@@ -245,7 +245,9 @@ async fn two_processes_append_to_one_log_without_gap() {
         assert_eq!(store.append(&batch).await.unwrap(), [Appended::New]);
         if number % 5 == 0 {
             // Its index is free again, and still not to be given to another record.
-            let erased = store.erase("shop", sample::subject(number), None, NOW_MS).await;
+            let erased = store
+                .erase("shop", sample::subject(number), None, NOW_MS, &|_| [7; 64])
+                .await;
             assert_eq!(erased.unwrap().len(), 1);
         }
     }
@@ -293,8 +295,48 @@ async fn nothing_of_an_erased_record_is_left_in_the_file() {
     let parts = [&record.salt.0, &subject.0, record.id.as_bytes()];
     assert!(parts.iter().all(|part| holds(*part)));
     let store = SqliteStore::open(&path).await.unwrap();
-    let erased = store.erase("shop", subject, None, NOW_MS).await.unwrap();
+    let erased = store
+        .erase("shop", subject, None, NOW_MS, &|_| [0; 64])
+        .await
+        .unwrap();
     assert_eq!(erased, [record.id]);
     store.close().await;
     assert!(!parts.iter().any(|part| holds(*part)));
+}
+
+#[tokio::test]
+async fn a_database_can_be_read_beside_the_server_that_writes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("assent.db");
+    assert!(SqliteStore::open_read_only(&path).await.is_err());
+    assert!(!path.exists(), "nothing is created");
+
+    let store = SqliteStore::open(&path).await.unwrap();
+    let reader = SqliteStore::open_read_only(&path).await.unwrap();
+    assert_eq!(reader.log_size("shop").await.unwrap(), 0);
+    fill(&store).await;
+    assert_eq!(reader.log_size("shop").await.unwrap(), 1);
+    let refused = reader
+        .erase("shop", sample::subject(0), None, NOW_MS, &|_| [0; 64])
+        .await;
+    assert!(matches!(refused, Err(StoreError::Database(_))));
+    assert!(reader.ensure_organisation(ORGANISATION, "Other").await.is_err());
+    reader.close().await;
+    assert_eq!(store.log_size("shop").await.unwrap(), 1);
+    store.close().await;
+
+    let alone = SqliteStore::open_read_only(&path).await.unwrap();
+    assert_eq!(alone.log_size("shop").await.unwrap(), 1);
+    alone.close().await;
+    let outside = outside(&path).await;
+    sqlx::query("update _sqlx_migrations set checksum = x'00' where version = 1")
+        .execute(&outside)
+        .await
+        .unwrap();
+    outside.close().await;
+    let refused = SqliteStore::open_read_only(&path).await;
+    assert!(
+        matches!(refused, Err(StoreError::Database(_))),
+        "another version's"
+    );
 }

@@ -2,7 +2,10 @@
 //! center's cookie; everybody else is sent to the center.
 
 use assent_center::{DataPage, DataRow, ErasedPage, Frame, RightsTexts};
-use assent_consent::record::{ConsentRecord, Subject};
+use assent_consent::{
+    ledger::erasure,
+    record::{ConsentRecord, Subject},
+};
 use serde::Serialize;
 
 use super::{
@@ -259,7 +262,8 @@ impl<'a> Own<'a> {
         origin::own(app, headers)?;
         let subject = self.visitor.subject;
         let now_ms = app.clock.now_ms();
-        let records = app.store.erase(site.id(), subject, None, now_ms).await?;
+        let sign = |leaf| erasure::sign(site.id(), leaf, now_ms, app.signer.key());
+        let records = app.store.erase(site.id(), subject, None, now_ms, &sign).await?;
         let confirmation = confirm(app, site, subject, &records, now_ms)?;
         let from = self.visitor.origin.and_then(|at| site.origin(at));
         let back = from.or_else(|| site.origin(0)).unwrap_or_default();
