@@ -36,8 +36,12 @@ fuzz_target!(|input: Input<'_>| {
     if let Some(mut good) = checkpoint.sign(signer.key()) {
         assert_eq!(Checkpoint::open(&good, &keys), Ok(checkpoint.clone()));
         let parsed = Note::parse(&good).expect("what was signed reads back");
-        let cosigned = note::cosign(&parsed, "witness.example/w", signer.key(), input.time_s).expect("a name");
-        assert_eq!(Checkpoint::open(&(good.clone() + &cosigned), &keys), Ok(checkpoint.clone()));
+        let cosigned =
+            note::cosign(&parsed, "witness.example/w", signer.key(), input.time_s).expect("a name");
+        assert_eq!(
+            Checkpoint::open(&(good.clone() + &cosigned), &keys),
+            Ok(checkpoint.clone())
+        );
 
         let (at, change) = input.flip;
         let text_len = parsed.text().len();

@@ -24,9 +24,18 @@ fuzz_target!(|input: Input<'_>| {
     }
     let (one, other, hashes, root) = input.claimed;
     let hashes: Vec<_> = hashes.into_iter().map(Hash).collect();
-    assert!(!merkle::includes(merkle::leaf(b"nobody's"), one, other, &hashes, Hash(root)));
+    assert!(!merkle::includes(
+        merkle::leaf(b"nobody's"),
+        one,
+        other,
+        &hashes,
+        Hash(root)
+    ));
     let _ = merkle::extends(one, Hash(root), other, Hash(root), &hashes);
-    for plan in [Plan::inclusion(one, other), Plan::consistency(one, other)].into_iter().flatten() {
+    for plan in [Plan::inclusion(one, other), Plan::consistency(one, other)]
+        .into_iter()
+        .flatten()
+    {
         let _ = plan.tiles();
     }
 
@@ -42,8 +51,14 @@ fuzz_target!(|input: Input<'_>| {
     }
     let root = edge.root();
     let tiles = tiled(&leaves);
-    let inclusion = Plan::inclusion(index, size).expect("it is in there").resolve(&tiles).expect("its tiles");
-    let consistency = Plan::consistency(from, size).expect("it is longer").resolve(&tiles).expect("its tiles");
+    let inclusion = Plan::inclusion(index, size)
+        .expect("it is in there")
+        .resolve(&tiles)
+        .expect("its tiles");
+    let consistency = Plan::consistency(from, size)
+        .expect("it is longer")
+        .resolve(&tiles)
+        .expect("its tiles");
     let leaf = leaves[usize::try_from(index).expect("small")];
     assert!(merkle::includes(leaf, index, size, &inclusion, root));
     assert!(merkle::extends(from, earlier, size, root, &consistency));

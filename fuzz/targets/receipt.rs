@@ -7,7 +7,10 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|input: (&str, &[u8], u16, u8)| {
     let (text, payload, at, change) = input;
     let signer = ReceiptSigner::new(&[7; 32]);
-    let keys = [ReceiptSigner::new(&[6; 32]).verifying_key(), signer.verifying_key()];
+    let keys = [
+        ReceiptSigner::new(&[6; 32]).verifying_key(),
+        signer.verifying_key(),
+    ];
     if let Ok(jwks) = serde_json::from_str(text) {
         let _ = receipt::keys_of_jwks(&jwks);
     }
@@ -33,6 +36,9 @@ fuzz_target!(|input: (&str, &[u8], u16, u8)| {
     if change != 0
         && let Ok(changed) = String::from_utf8(bytes)
     {
-        assert!(receipt::verify_with(&changed, &keys).is_err(), "a byte was changed");
+        assert!(
+            receipt::verify_with(&changed, &keys).is_err(),
+            "a byte was changed"
+        );
     }
 });

@@ -118,7 +118,10 @@ fuzz_target!(|body: Body<'_>| {
         Body::Shaped(shaped) => {
             let is_whole = shaped.changed.is_none() && shaped.removed.is_none() && shaped.added.is_none();
             let text = serde_json::to_vec(&shaped.json()).expect("it serialises");
-            assert!(!is_whole || serde_json::from_slice::<Submission>(&text).is_ok(), "the shape is right");
+            assert!(
+                !is_whole || serde_json::from_slice::<Submission>(&text).is_ok(),
+                "the shape is right"
+            );
             text
         }
     };
@@ -135,11 +138,22 @@ fuzz_target!(|body: Body<'_>| {
     assert_eq!(submission.id.get_version_num(), 7);
     assert_ne!(submission.previous, Some(submission.id));
     assert!((NOW_MS - AGE_MS_MAX..=NOW_MS + CLOCK_AHEAD_MS_MAX).contains(&submission.decided_at_ms));
-    assert_ne!(hex(&subject.0), submission.key, "the subject does not give the key away");
-    let offered = (0..4).map(|service| (format!("service-{service}"), Category::Targeting)).collect();
+    assert_ne!(
+        hex(&subject.0),
+        submission.key,
+        "the subject does not give the key away"
+    );
+    let offered = (0..4)
+        .map(|service| (format!("service-{service}"), Category::Targeting))
+        .collect();
     if check_services(&submission.services, submission.choice, &offered).is_ok() {
         let answer = !submission.choice.targeting;
-        assert!(submission.services.iter().all(|(id, said)| offered.contains_key(id) && *said == answer));
+        assert!(
+            submission
+                .services
+                .iter()
+                .all(|(id, said)| offered.contains_key(id) && *said == answer)
+        );
     }
 
     // The server's own part of a record does not matter here.
@@ -155,7 +169,10 @@ fuzz_target!(|body: Body<'_>| {
     record.previous = submission.previous;
     record.decided_at_ms = submission.decided_at_ms;
     let canonical = record.canonical();
-    assert_eq!(serde_json::from_slice::<ConsentRecord>(&canonical).expect("it reads back"), record);
+    assert_eq!(
+        serde_json::from_slice::<ConsentRecord>(&canonical).expect("it reads back"),
+        record
+    );
     let signer = ReceiptSigner::new(&[7; 32]);
     let signed = signer.sign(&record);
     let read = receipt::verify(&signed, &signer.verifying_key()).expect("it was signed");
@@ -168,6 +185,12 @@ fn hex(bytes: &[u8]) -> String {
 
 fn uuid(bytes: &[u8; 16]) -> String {
     let digits = hex(bytes);
-    let (a, b, c, d, e) = (&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]);
+    let (a, b, c, d, e) = (
+        &digits[..8],
+        &digits[8..12],
+        &digits[12..16],
+        &digits[16..20],
+        &digits[20..],
+    );
     format!("{a}-{b}-{c}-{d}-{e}")
 }

@@ -9,7 +9,11 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (&str, &[u8], u8, u64, u64)| {
     let (path, body, level, number, size) = input;
-    for path in [path.to_owned(), format!("tile/{path}"), format!("tile/entries/{path}")] {
+    for path in [
+        path.to_owned(),
+        format!("tile/{path}"),
+        format!("tile/entries/{path}"),
+    ] {
         if let Some(resource) = Resource::parse(&path) {
             assert_eq!(resource.path(), path, "an address has one form");
             assert!((1..=256).contains(&resource.tile().width));
@@ -19,7 +23,11 @@ fuzz_target!(|input: (&str, &[u8], u8, u64, u64)| {
         assert_eq!(hashes.len() * 32, body.len());
     }
     if let Some(commitments) = tile::commitments(body) {
-        assert_eq!(tile::bundle(commitments.as_flattened()), body, "a bundle has one form");
+        assert_eq!(
+            tile::bundle(commitments.as_flattened()),
+            body,
+            "a bundle has one form"
+        );
     }
     if let Some(tile) = Tile::of_tree(level % 8, number, size) {
         assert_eq!(Resource::parse(&tile.path()), Some(Resource::Hashes(tile)));

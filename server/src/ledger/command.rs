@@ -220,16 +220,16 @@ async fn witnessed(
             Ok(Some(Signed::ByWitness { at_s })) => Some((key.name().to_owned(), at_s)),
             _ => None,
         });
-    let (name, at_s) = line.ok_or_else(|| unusable(NoteError::UnknownKey))?;
+    let (name, since_1970_s) = line.ok_or_else(|| unusable(NoteError::UnknownKey))?;
     let checkpoint = Checkpoint::open(&signed, keys).map_err(unusable)?;
     if checkpoint.origin != origin {
         return Err(unusable(NoteError::Malformed));
     }
-    let at_ms = i64::try_from(at_s).unwrap_or(0).saturating_mul(1000);
+    let seen_at_ms = i64::try_from(since_1970_s).unwrap_or(0).saturating_mul(1000);
     let words = format!(
         "The witness {name} saw the log's first {} entries on {}.\n",
         checkpoint.size,
-        clock::readable(at_ms)
+        clock::readable(seen_at_ms)
     );
     Ok((words, checkpoint))
 }

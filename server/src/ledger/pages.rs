@@ -23,14 +23,14 @@ pub(crate) struct Head {
 /// A page of a log's erasures.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Erasures {
-    pub(crate) erased: Vec<Erased>,
+    pub(crate) erased: Vec<ErasedEntry>,
     /// Where to go on; `None` at the end.
     pub(crate) next: Option<u64>,
 }
 
 /// An entry whose record was erased.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Erased {
+pub(crate) struct ErasedEntry {
     index: u64,
     erased_at_ms: i64,
     /// In base64.
@@ -66,7 +66,7 @@ impl From<Head> for SignedHead {
     }
 }
 
-impl From<Erasure> for Erased {
+impl From<Erasure> for ErasedEntry {
     fn from(erasure: Erasure) -> Self {
         Self {
             index: erasure.leaf,
@@ -76,7 +76,7 @@ impl From<Erasure> for Erased {
     }
 }
 
-impl Erased {
+impl ErasedEntry {
     /// The erasure. `None` if its signature is not one.
     pub(crate) fn read(self) -> Option<Erasure> {
         Some(Erasure {
