@@ -3,9 +3,11 @@
 
 mod center;
 mod console;
+mod exports;
 mod handover;
 mod ledger;
 mod loader;
+mod notices;
 mod records;
 mod rights;
 mod third_parties;
