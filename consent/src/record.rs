@@ -72,7 +72,8 @@ impl Event {
     /// The record before is not looked up for it: that would cost a read for each record that is stored. It stands in the
     /// record's signed bytes without being stored, so what version 1 says here can never change.
     pub fn of(asked: bool, previous: Option<Uuid>, choice: Choice, services: &Services) -> Self {
-        let allows = Categories::from(choice) != Categories::NECESSARY || services.values().any(|answer| *answer);
+        let allows =
+            Categories::from(choice) != Categories::NECESSARY || services.values().any(|answer| *answer);
         match (allows, previous, asked) {
             (true, None, _) => Self::Given,
             (true, Some(_), true) => Self::Renewed,
@@ -539,7 +540,10 @@ mod tests {
     #[test]
     fn an_event_follows_from_the_submission() {
         let of = |asked, previous: bool, bits, exception: Option<bool>| {
-            let services = exception.map(|answer| ("maps".to_owned(), answer)).into_iter().collect();
+            let services = exception
+                .map(|answer| ("maps".to_owned(), answer))
+                .into_iter()
+                .collect();
             let previous = previous.then_some(Uuid::nil());
             Event::of(asked, previous, Categories::granted(bits).into(), &services)
         };
@@ -551,7 +555,11 @@ mod tests {
         assert_eq!(of(true, true, 0, None), Event::Refused);
         assert_eq!(of(false, true, 0b0100, None), Event::Changed);
         assert_eq!(of(false, true, 0, None), Event::Withdrawn);
-        assert_eq!(of(false, true, 0, Some(true)), Event::Changed, "one service is something");
+        assert_eq!(
+            of(false, true, 0, Some(true)),
+            Event::Changed,
+            "one service is something"
+        );
         assert_eq!(of(false, false, 0b0100, Some(false)), Event::Given);
     }
 

@@ -651,7 +651,10 @@ impl Faults {
             self.add("contact.country", "must be an ISO 3166-1 country code such as DE");
         }
         let is_address = contact.email.split_once('@').is_some_and(|(name, host)| {
-            !name.is_empty() && host.contains('.') && !host.contains('@') && !contact.email.contains(char::is_whitespace)
+            !name.is_empty()
+                && host.contains('.')
+                && !host.contains('@')
+                && !contact.email.contains(char::is_whitespace)
         });
         if !is_address || contact.email.len() > 254 {
             self.add("contact.email", "must be an e-mail address");
@@ -1009,11 +1012,26 @@ mod tests {
             config.faults().into_iter().map(|fault| fault.field).next()
         };
         assert_eq!(named(1, LegalBasis::Contract), None);
-        assert_eq!(named(1, LegalBasis::Consent).as_deref(), Some("services[1].legal_basis"));
-        assert_eq!(named(0, LegalBasis::LegitimateInterest).as_deref(), Some("services[0].legal_basis"));
-        assert_eq!(LegalBasis::of(Category::Targeting, Model::OptIn), LegalBasis::Consent);
-        assert_eq!(LegalBasis::of(Category::Targeting, Model::OptOut), LegalBasis::LegitimateInterest);
-        assert_eq!(LegalBasis::of(Category::Necessary, Model::OptIn), LegalBasis::Necessary);
+        assert_eq!(
+            named(1, LegalBasis::Consent).as_deref(),
+            Some("services[1].legal_basis")
+        );
+        assert_eq!(
+            named(0, LegalBasis::LegitimateInterest).as_deref(),
+            Some("services[0].legal_basis")
+        );
+        assert_eq!(
+            LegalBasis::of(Category::Targeting, Model::OptIn),
+            LegalBasis::Consent
+        );
+        assert_eq!(
+            LegalBasis::of(Category::Targeting, Model::OptOut),
+            LegalBasis::LegitimateInterest
+        );
+        assert_eq!(
+            LegalBasis::of(Category::Necessary, Model::OptIn),
+            LegalBasis::Necessary
+        );
     }
 
     #[test]

@@ -103,7 +103,10 @@ fn optional(notice: &Notice) -> impl Iterator<Item = (&NoticeCategory, Option<&N
         .filter(|category| category.id != Category::Necessary)
         .flat_map(|category| {
             let whole = category.services.is_empty().then_some((category, None));
-            let services = category.services.iter().map(move |service| (category, Some(service)));
+            let services = category
+                .services
+                .iter()
+                .map(move |service| (category, Some(service)));
             whole.into_iter().chain(services)
         })
 }
@@ -182,7 +185,10 @@ const fn kantara_purpose(category: Category) -> &'static str {
 /// A consent record after ISO/IEC TS 27560:2023 in JSON-LD, with the terms of DPV 2. It lists what was refused too.
 pub(crate) fn dpv(of: &Exported<'_>) -> Value {
     let Exported {
-        record, notice, contact, ..
+        record,
+        notice,
+        contact,
+        ..
     } = of;
     let mut controller = json!({
         "@id": format!("{}#controller", of.notice_address()),

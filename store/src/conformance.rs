@@ -12,8 +12,8 @@ use assent_consent::{
 use uuid::Uuid;
 
 use crate::{
-    Appended, ArchivedNotice, Batch, Grant, Kind, Measure, NewRecord, OrganisationId, RateRow, Session, Sighting, Store,
-    StoreError, ThirdPartyDay, WaitsFor,
+    Appended, ArchivedNotice, Batch, Grant, Kind, Measure, NewRecord, OrganisationId, RateRow, Session,
+    Sighting, Store, StoreError, ThirdPartyDay, WaitsFor,
     third_parties::{DAYS_KEPT, PER_DAY_MAX},
 };
 
@@ -381,7 +381,13 @@ async fn notices_are_listed_with_the_revisions_that_showed_them(store: &dyn Stor
     let found = listed(ORGANISATION, 10).await;
     let shown: Vec<_> = found
         .iter()
-        .map(|notice| (notice.first_revision, notice.last_revision, notice.published_at_ms - NOW_MS))
+        .map(|notice| {
+            (
+                notice.first_revision,
+                notice.last_revision,
+                notice.published_at_ms - NOW_MS,
+            )
+        })
         .collect();
     assert_eq!(shown, [(3, 3, 3), (1, 2, 0)]);
     assert_eq!(found[1].hash, first.hash);

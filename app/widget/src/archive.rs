@@ -13,7 +13,12 @@ use crate::layer::{self, Json};
 /// Never: a notice holds nothing that JSON cannot.
 #[expect(clippy::expect_used, reason = "strings, numbers and lists always serialise")]
 pub fn dialog_html(notice: &Notice, before_choice: Categories) -> String {
-    let granted = |category: &Category| (category.id().to_owned(), Value::from(before_choice.has(*category)));
+    let granted = |category: &Category| {
+        (
+            category.id().to_owned(),
+            Value::from(before_choice.has(*category)),
+        )
+    };
     let mut choice: serde_json::Map<_, _> = Category::ALL.iter().map(granted).collect();
     if notice.service_choice {
         let services: serde_json::Map<_, _> = notice

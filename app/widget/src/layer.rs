@@ -83,7 +83,8 @@ fn category<J: Json>(entry: &J, texts: &J, choice: &J) -> impl IntoView + use<J>
     let partly = by_service.then(|| {
         view! { <p class="assent-partly" role="status" data-words=texts.text("services_on")></p> }
     });
-    let services: Vec<_> = entry.list("services")
+    let services: Vec<_> = entry
+        .list("services")
         .map(|entry| {
             let id = entry.text("id");
             let is_on = by_service.then(|| chosen.get(&id).is_on());
@@ -150,7 +151,8 @@ fn service<J: Json>(
         }
     });
     let columns = ["item_name", "item_purpose", "item_lifetime", "item_kind"].map(|key| texts.text(key));
-    let rows: Vec<_> = entry.list("items")
+    let rows: Vec<_> = entry
+        .list("items")
         .map(|item| {
             let cells = ["name", "purpose", "lifetime", "kind"];
             let cells: Vec<_> = cells

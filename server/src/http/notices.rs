@@ -96,7 +96,10 @@ async fn replay(
     let body = archived(&app, &site, hash).await?;
     let shown: Shown = serde_json::from_str(&body).map_err(|error| {
         tracing::error!(%hash, %error, "an archived notice cannot be replayed");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "The notice cannot be replayed.")
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The notice cannot be replayed.",
+        )
     })?;
     let wanted = center::language(&site, asked.lang.as_deref(), &headers);
     let (language, texts) = center::rights_texts(wanted)?;
@@ -128,7 +131,11 @@ async fn replay(
         honoured: &honoured,
         banner: &document(&shown.language, &[&styles.banner], &shown.banner_html),
         dialog: &document(&shown.language, &[&styles.banner, &styles.dialog], &dialog),
-        unfolded: &document(&shown.language, &[&styles.banner, &styles.dialog, UNFOLDED], &dialog),
+        unfolded: &document(
+            &shown.language,
+            &[&styles.banner, &styles.dialog, UNFOLDED],
+            &dialog,
+        ),
     });
     let mut response = page::html(StatusCode::OK, html);
     if let Ok(policy) = HeaderValue::try_from(styles.policy()) {

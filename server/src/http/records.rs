@@ -177,9 +177,10 @@ async fn read(
     if let Some(format) = format {
         let body = export(&app, &site, &record, format).await?;
         let mut response = private(StatusCode::OK, body);
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(format.media_type()),
+        );
         return Ok(response);
     }
     let receipt = app.signer.sign(&record);

@@ -245,7 +245,11 @@ async fn what_visitors_were_shown_is_listed_for_its_owner() {
     assert_eq!(page.status, 200);
     let replay = format!("/v1/sites/shop/notices/{}/replay", app.notice());
     assert!(page.text().contains(&format!("href=\"{replay}\"")));
-    assert_eq!(page.text().matches("/replay\"").count(), 4, "two rules in two languages");
+    assert_eq!(
+        page.text().matches("/replay\"").count(),
+        4,
+        "two rules in two languages"
+    );
     assert_eq!(app.get(address).empty().await.header("location"), "/console");
     let other = app.get("/console/sites/other/notices").header("cookie", &cookie);
     assert_eq!(other.empty().await.status, 404);

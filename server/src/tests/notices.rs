@@ -34,7 +34,10 @@ async fn the_archive_gives_the_bytes_that_are_hashed() {
 async fn a_notice_holds_what_it_was_shown_under() {
     let app = TestApp::new().await;
     let notice = app.shown();
-    assert_eq!((notice.regions.join(), notice.expiry_days), ("*".to_owned(), 180));
+    assert_eq!(
+        (notice.regions.join(","), notice.expiry_days),
+        ("*".to_owned(), 180)
+    );
     let bases: Vec<_> = notice
         .categories
         .iter()
@@ -51,7 +54,10 @@ async fn a_notice_holds_what_it_was_shown_under() {
     assert_eq!(notice.dialog_html.matches(" checked").count(), 0);
     assert_eq!(american.dialog_html.matches(" checked").count(), 3);
     assert!(notice.dialog_html.contains("Ads &lt;b&gt;"));
-    assert!(!notice.dialog_html.contains("data-category"), "no switch for a service");
+    assert!(
+        !notice.dialog_html.contains("data-category"),
+        "no switch for a service"
+    );
 }
 
 #[tokio::test]
@@ -92,8 +98,14 @@ async fn what_was_shown_is_replayed_after_texts_and_styles_have_changed() {
     let policy = answer.header("content-security-policy");
     let own = BASE64_STANDARD.encode(Sha256::digest(&old.banner_css));
     assert!(policy.contains(&format!("'sha256-{own}'")), "{policy}");
-    assert!(policy.starts_with("default-src 'none'; style-src 'self' 'sha256-"), "{policy}");
-    assert!(policy.ends_with("form-action 'none'; base-uri 'none'; frame-ancestors 'none'"), "{policy}");
+    assert!(
+        policy.starts_with("default-src 'none'; style-src 'self' 'sha256-"),
+        "{policy}"
+    );
+    assert!(
+        policy.ends_with("form-action 'none'; base-uri 'none'; frame-ancestors 'none'"),
+        "{policy}"
+    );
 
     let answer = replayed(&app.shown()).await;
     assert!(answer.text().contains(now) && !answer.text().contains("tomato"));

@@ -41,6 +41,7 @@ async fn a_record_is_stored_and_given_back_with_its_receipt() {
       "notice": "0000000000000000000000000000000000000000000000000000000000000000",
       "rule": "world",
       "language": "en",
+      "event": "given",
       "method": "banner",
       "choice": {
         "performance": true,

@@ -26,8 +26,8 @@ use assent_consent::{
     site::SiteConfig,
 };
 use assent_store::{
-    Appended, ArchivedNotice, Batch, Erasure, Grant, Logged, OrganisationId, Owner, Rates, Result, Revision, Session,
-    Sighting, SignedHead, Store, StoreError, ThirdPartyDay,
+    Appended, ArchivedNotice, Batch, Erasure, Grant, Logged, OrganisationId, Owner, Rates, Result, Revision,
+    Session, Sighting, SignedHead, Store, StoreError, ThirdPartyDay,
 };
 use async_trait::async_trait;
 use sqlx::{

@@ -285,7 +285,7 @@ pub(crate) async fn notices(
     sqlx::query_as!(
         ArchivedRow,
         r#"select
-            hash, rule, language,
+            hash as "hash!", rule as "rule!", language as "language!",
             min(revision.revision) as "first_revision!: i64",
             max(revision.revision) as "last_revision!: i64",
             min(published_at_ms) as "published_at_ms!: i64"

@@ -75,7 +75,10 @@ impl<'a> Entry<'a> {
             received_at: clock::rfc3339(record.received_at_ms),
             expires_at: clock::rfc3339(record.expires_at_ms),
             receipt: app.signer.sign(record),
-            notice_url: format!("{}/v1/sites/{}/notices/{}", app.origin, record.site, record.notice),
+            notice_url: format!(
+                "{}/v1/sites/{}/notices/{}",
+                app.origin, record.site, record.notice
+            ),
             replay_url: format!("{}{}", app.origin, replay_path(record)),
         }
     }
