@@ -176,7 +176,8 @@ impl Styles {
     }
 }
 
-/// The page around a banner or a dialog, as the host builds it: `#assent` first in the body.
+/// The page around a banner or a dialog, as the host builds it: `#assent` first in the body. Links would open windows,
+/// which the frame may not, so none takes the place of what is shown.
 fn document(language: &str, styles: &[&str], inside: &str) -> String {
     let styles: String = styles.iter().map(|css| format!("<style>{css}</style>")).collect();
     let language: String = language
@@ -185,6 +186,6 @@ fn document(language: &str, styles: &[&str], inside: &str) -> String {
         .collect();
     format!(
         "<!DOCTYPE html><html lang=\"{language}\"><head><meta charset=\"utf-8\"><meta name=\"color-scheme\" \
-         content=\"light dark\">{styles}</head><body><div id=\"assent\" lang=\"{language}\">{inside}</div></body></html>"
+         content=\"light dark\"><base target=\"_blank\">{styles}</head><body><div id=\"assent\" lang=\"{language}\">{inside}</div></body></html>"
     )
 }
