@@ -66,6 +66,52 @@ pub struct SiteConfig {
     /// Whether the visitor can choose among the services of a category one by one.
     #[serde(default)]
     pub service_choice: bool,
+    /// How the controller is reached. Exports of records name it; the Kantara format cannot do without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<Contact>,
+}
+
+/// How the controller is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contact {
+    /// Who to ask for: a person or an office.
+    pub name: String,
+    /// Postal address, without the country.
+    pub address: String,
+    /// Its country, an ISO 3166-1 code (`DE`).
+    pub country: String,
+    /// E-mail address.
+    pub email: String,
+    /// Telephone number.
+    pub phone: String,
+}
+
+/// What the use of a category or a service rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LegalBasis {
+    /// Strictly necessary for what the visitor asked for; needs no consent (`ePrivacy` Directive, Article 5(3)).
+    Necessary,
+    /// Consent: nothing runs before it (GDPR, Article 6(1)(a)).
+    Consent,
+    /// A legitimate interest: runs until the visitor objects (GDPR, Article 6(1)(f); likewise the opt-out of US laws).
+    LegitimateInterest,
+    /// A contract with the visitor (GDPR, Article 6(1)(b)).
+    Contract,
+    /// A legal obligation (GDPR, Article 6(1)(c)).
+    LegalObligation,
+}
+
+impl LegalBasis {
+    /// What a category rests on under a rule's model.
+    pub const fn of(category: Category, model: Model) -> Self {
+        match (category, model) {
+            (Category::Necessary, _) => Self::Necessary,
+            (_, Model::OptIn) => Self::Consent,
+            _ => Self::LegitimateInterest,
+        }
+    }
 }
 
 /// Automatic blocking: tags, frames, pictures and calls of third parties wait for their category without a mark.
@@ -120,6 +166,11 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// What is granted before a choice, as far as no signal objects.
+    pub fn before_choice(&self) -> Categories {
+        self.on_by_default.iter().copied().collect::<Categories>() | Categories::NECESSARY
+    }
+
     /// The signals that count as an objection to targeting.
     pub fn honours(&self) -> Objections {
         Objections::default()
@@ -150,6 +201,9 @@ pub struct Service {
     pub provider: String,
     /// What it is for, in plain words.
     pub purpose: LocalText,
+    /// What its use rests on, where it is necessary and the owner wants to name more than that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legal_basis: Option<LegalBasis>,
     /// The provider's privacy policy, http(s).
     #[serde(default)]
     pub policy_url: Option<String>,
@@ -491,6 +545,9 @@ impl SiteConfig {
             }
         }
         faults.signals(&self.signals);
+        if let Some(contact) = &self.contact {
+            faults.contact(contact);
+        }
         faults.0
     }
 }
@@ -536,6 +593,14 @@ impl Faults {
         if let Some(url) = &service.policy_url {
             self.web_url(&format!("{path}.policy_url"), url);
         }
+        if service.legal_basis.is_some()
+            && (service.category != Category::Necessary || service.legal_basis == Some(LegalBasis::Consent))
+        {
+            self.add(
+                &format!("{path}.legal_basis"),
+                "is for necessary services, and not consent: what others rest on follows from the rule's model",
+            );
+        }
         self.local_text(&format!("{path}.purpose"), &service.purpose);
         self.bounded(&format!("{path}.hosts"), service.hosts.len(), 0, LIST_MAX);
         for (at, host) in service.hosts.iter().enumerate() {
@@ -571,6 +636,28 @@ impl Faults {
                     "must be a host name in lower case such as vendor.example",
                 );
             }
+        }
+    }
+
+    fn contact(&mut self, contact: &Contact) {
+        for (field, text) in [
+            ("contact.name", &contact.name),
+            ("contact.address", &contact.address),
+            ("contact.phone", &contact.phone),
+        ] {
+            self.text(field, text);
+        }
+        if contact.country.len() != 2 || !contact.country.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            self.add("contact.country", "must be an ISO 3166-1 country code such as DE");
+        }
+        let is_address = contact.email.split_once('@').is_some_and(|(name, host)| {
+            !name.is_empty()
+                && host.contains('.')
+                && !host.contains('@')
+                && !contact.email.contains(char::is_whitespace)
+        });
+        if !is_address || contact.email.len() > 254 {
+            self.add("contact.email", "must be an e-mail address");
         }
     }
 
@@ -915,6 +1002,58 @@ mod tests {
         assert_eq!(config.check(), Ok(()));
         config.service_choice = true;
         assert_eq!(config.check().expect_err("one code").field, "services[2].id");
+    }
+
+    #[test]
+    fn a_legal_basis_is_named_for_necessary_services_only() {
+        let named = |at: usize, basis| {
+            let mut config = config();
+            config.services[at].legal_basis = Some(basis);
+            config.faults().into_iter().map(|fault| fault.field).next()
+        };
+        assert_eq!(named(1, LegalBasis::Contract), None);
+        assert_eq!(
+            named(1, LegalBasis::Consent).as_deref(),
+            Some("services[1].legal_basis")
+        );
+        assert_eq!(
+            named(0, LegalBasis::LegitimateInterest).as_deref(),
+            Some("services[0].legal_basis")
+        );
+        assert_eq!(
+            LegalBasis::of(Category::Targeting, Model::OptIn),
+            LegalBasis::Consent
+        );
+        assert_eq!(
+            LegalBasis::of(Category::Targeting, Model::OptOut),
+            LegalBasis::LegitimateInterest
+        );
+        assert_eq!(
+            LegalBasis::of(Category::Necessary, Model::OptIn),
+            LegalBasis::Necessary
+        );
+    }
+
+    #[test]
+    fn a_contact_is_whole() {
+        let mut config = config();
+        let contact = Contact {
+            name: "The data protection officer".to_owned(),
+            address: "1 High Street, 10115 Berlin".to_owned(),
+            country: "DE".to_owned(),
+            email: "privacy@shop.example".to_owned(),
+            phone: "+49 30 1234567".to_owned(),
+        };
+        config.contact = Some(contact.clone());
+        assert_eq!(config.faults(), []);
+        config.contact = Some(Contact {
+            phone: String::new(),
+            country: "Germany".to_owned(),
+            email: "privacy".to_owned(),
+            ..contact
+        });
+        let fields: Vec<_> = config.faults().into_iter().map(|fault| fault.field).collect();
+        assert_eq!(fields, ["contact.phone", "contact.country", "contact.email"]);
     }
 
     #[test]

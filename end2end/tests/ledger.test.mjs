@@ -105,7 +105,7 @@ test('assent verify says what holds and what does not', async () => {
     const { code, text } = await assent('verify', file, '--log', place);
     assert.equal(code, 0, text);
     assert.match(text, /^holds {4}The receipt is signed/m);
-    assert.match(text, /allowed performance, by banner/);
+    assert.match(text, /allowed performance \(given, by banner\)/);
     assert.match(text, /^holds {4}The record is entry 5 of the log/m);
   }
   // Kept beside the receipt, proof and keys are enough.

@@ -16,6 +16,7 @@ pub mod config;
 mod demo;
 mod embed;
 mod embedded;
+mod export;
 mod http;
 mod intake;
 mod keys;

@@ -6,14 +6,14 @@
 use assent_consent::{
     Category,
     notice::{Notice, NoticeHash},
-    record::{ConsentRecord, Method},
+    record::{ConsentRecord, Event, Method},
     site::SiteConfig,
 };
 use uuid::Uuid;
 
 use crate::{
-    Appended, Batch, Grant, Kind, Measure, NewRecord, OrganisationId, RateRow, Session, Sighting, Store,
-    StoreError, ThirdPartyDay, WaitsFor,
+    Appended, ArchivedNotice, Batch, Grant, Kind, Measure, NewRecord, OrganisationId, RateRow, Session,
+    Sighting, Store, StoreError, ThirdPartyDay, WaitsFor,
     third_parties::{DAYS_KEPT, PER_DAY_MAX},
 };
 
@@ -58,6 +58,7 @@ pub async fn run<S: Store>(make: impl AsyncFn() -> S) {
         an_organisation_is_made_once,
         a_notice_comes_back_as_it_was_archived,
         a_notice_belongs_to_the_revisions_that_show_it,
+        notices_are_listed_with_the_revisions_that_showed_them,
         notices_need_a_published_revision,
         a_record_comes_back_as_it_was_appended,
         a_record_is_given_to_its_subject_only,
@@ -293,8 +294,7 @@ async fn a_notice_comes_back_as_it_was_archived(store: &dyn Store) {
     let site = Site::publish(store, "shop").await;
     Site::publish(store, "magazine").await;
     let found = store.notice("shop", site.hash).await.expect("reads");
-    assert_eq!(found.as_ref(), Some(&site.notice));
-    assert_eq!(found.map(|notice| notice.hash()), Some(site.hash));
+    assert_eq!(found.map(String::into_bytes), Some(site.notice.canonical()));
     assert_eq!(store.notice("magazine", site.hash).await.expect("reads"), None);
     assert_eq!(store.notice("unknown", site.hash).await.expect("reads"), None);
     assert_eq!(
@@ -348,6 +348,54 @@ async fn a_notice_belongs_to_the_revisions_that_show_it(store: &dyn Store) {
     assert_eq!(found(3, site.hash).await, None);
 }
 
+async fn notices_are_listed_with_the_revisions_that_showed_them(store: &dyn Store) {
+    let mut site = Site::publish(store, "shop").await;
+    Site::publish(store, "magazine").await;
+    let listed = async |organisation, limit| store.notices(organisation, "shop", limit).await.expect("reads");
+    let first = ArchivedNotice {
+        hash: site.hash,
+        rule: site.notice.rule.clone(),
+        language: site.notice.language.clone(),
+        first_revision: 1,
+        last_revision: 1,
+        published_at_ms: NOW_MS,
+    };
+    assert_eq!(listed(ORGANISATION, 10).await, [first.clone()]);
+    site.config.name = "Another name".to_owned();
+    for (revision, version) in [(2, "first"), (3, "second")] {
+        site.config.controller.push('!');
+        store
+            .publish_revision(ORGANISATION, &site.config, NOW_MS + i64::from(revision))
+            .await
+            .expect("publishes");
+        let mut notice = site.notice.clone();
+        notice.banner_html = format!("<p>{version}</p>");
+        store
+            .archive_notices("shop", revision, &[notice])
+            .await
+            .expect("archives");
+    }
+    let found = listed(ORGANISATION, 10).await;
+    let shown: Vec<_> = found
+        .iter()
+        .map(|notice| {
+            (
+                notice.first_revision,
+                notice.last_revision,
+                notice.published_at_ms - NOW_MS,
+            )
+        })
+        .collect();
+    assert_eq!(shown, [(3, 3, 3), (1, 2, 0)]);
+    assert_eq!(found[1].hash, first.hash);
+    assert_eq!(listed(ORGANISATION, 1).await, found[..1]);
+    store
+        .ensure_organisation(OTHER_ORGANISATION, "Other")
+        .await
+        .expect("organisation");
+    assert_eq!(listed(OTHER_ORGANISATION, 10).await, []);
+}
+
 async fn notices_need_a_published_revision(store: &dyn Store) {
     let site = Site::publish(store, "shop").await;
     let other = sample::notice(&site.config, "other");
@@ -362,7 +410,7 @@ async fn notices_need_a_published_revision(store: &dyn Store) {
 
 async fn a_record_comes_back_as_it_was_appended(store: &dyn Store) {
     let site = Site::publish(store, "shop").await;
-    for (number, method) in (0..).zip([Method::Banner, Method::Dialog, Method::Center, Method::Api]) {
+    for (number, method) in (0..).zip(Method::ALL) {
         let mut record = site.record(number);
         record.method = method;
         record.choice.performance = number == 0;
@@ -373,6 +421,7 @@ async fn a_record_comes_back_as_it_was_appended(store: &dyn Store) {
         record.dnt = number == 1;
         record.services = (1..number).map(|at| (format!("service-{at}"), at == 1)).collect();
         record.previous = (number > 0).then(|| sample::id(number - 1));
+        record.event = Event::of(record.asked, record.previous, record.choice, &record.services);
         assert_eq!(append(store, &[&record]).await, [Appended::New]);
         let found = store
             .record("shop", record.id, record.subject)

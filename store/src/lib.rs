@@ -68,6 +68,23 @@ pub struct Revision {
     pub config: SiteConfig,
 }
 
+/// Where a notice was shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchivedNotice {
+    /// Its hash.
+    pub hash: NoticeHash,
+    /// Id of the rule.
+    pub rule: String,
+    /// Language tag.
+    pub language: String,
+    /// The first revision that showed it.
+    pub first_revision: u32,
+    /// The last revision that showed it.
+    pub last_revision: u32,
+    /// When the first of them was published, in milliseconds since 1970.
+    pub published_at_ms: i64,
+}
+
 /// Someone who signs in to the console.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
@@ -185,8 +202,18 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::UnknownRevision`] if the revision was never published.
     async fn archive_notices(&self, site: &str, revision: u32, notices: &[Notice]) -> Result<()>;
 
-    /// A notice of a site by its hash.
-    async fn notice(&self, site: &str, hash: NoticeHash) -> Result<Option<Notice>>;
+    /// A notice of a site by its hash: the canonical JSON of a [`Notice`], byte for byte as it is hashed, whichever
+    /// version wrote it.
+    async fn notice(&self, site: &str, hash: NoticeHash) -> Result<Option<String>>;
+
+    /// What a site of the organisation has shown, those of the newest revision first, then by rule and language, at
+    /// most `limit`. Empty for a site of another organisation.
+    async fn notices(
+        &self,
+        organisation: OrganisationId,
+        site: &str,
+        limit: u32,
+    ) -> Result<Vec<ArchivedNotice>>;
 
     /// Whether this notice was archived for this revision of the site; if so, the rule and the language
     /// under which it was shown, and the rule's `expiry_days`, are to be taken from the notice and the

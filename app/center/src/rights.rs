@@ -4,7 +4,7 @@
 use assent_consent::{
     Categories,
     notice::{NoticeCategory, Texts},
-    record::{Method, Services},
+    record::{Event, Method, Services},
 };
 use leptos::prelude::*;
 use serde::Deserialize;
@@ -37,13 +37,30 @@ pub struct RightsTexts {
     until: String,
     previous: String,
     shown: String,
-    language: String,
-    rule: String,
+    pub(crate) language: String,
+    pub(crate) rule: String,
     revision: String,
     asked: String,
     gpc: String,
     dnt: String,
     salt: String,
+    event: String,
+    event_given: String,
+    event_refused: String,
+    event_renewed: String,
+    event_changed: String,
+    event_withdrawn: String,
+    formats: String,
+    /// Link to a replay.
+    pub(crate) replay: String,
+    pub(crate) replay_title: String,
+    pub(crate) replay_text: String,
+    pub(crate) replay_banner: String,
+    pub(crate) replay_dialog: String,
+    pub(crate) replay_unfolded: String,
+    pub(crate) replay_hash: String,
+    pub(crate) replay_json: String,
+    pub(crate) replay_signal: String,
     yes: String,
     no: String,
     not_stored_title: String,
@@ -135,6 +152,8 @@ pub struct DataRow {
     pub received: Moment,
     /// When the choice stops to count.
     pub expires: Moment,
+    /// What happened.
+    pub event: Event,
     /// Where the choice was made.
     pub method: Method,
     /// What was granted.
@@ -151,8 +170,14 @@ pub struct DataRow {
     pub revision: u32,
     /// Hash of the notice.
     pub notice: String,
-    /// Where the notice can be read, same origin.
-    pub notice_url: String,
+    /// Where the notice can be seen as it was shown, same origin.
+    pub replay_url: String,
+    /// Address of the receipt's download, same origin.
+    pub receipt_url: String,
+    /// Address of the record as a Kantara Consent Receipt, where the site can give one.
+    pub kantara_url: Option<String>,
+    /// Address of the record after ISO/IEC TS 27560.
+    pub dpv_url: String,
     /// Whether the banner asked.
     pub asked: bool,
     /// Whether Global Privacy Control was on.
@@ -242,7 +267,23 @@ fn record(row: &DataRow, page: &DataPage<'_>) -> AnyView {
     let own = page.notice;
     let yes = |is: bool| text(if is { &texts.yes } else { &texts.no });
     let shown = view! {
-        <a href=row.notice_url.clone()><code>{row.notice.clone()}</code></a>
+        <a href=row.replay_url.clone()>{texts.replay.clone()}</a>
+        <br />
+        <code>{row.notice.clone()}</code>
+    };
+    let download = |address: &str, name: &'static str| {
+        view! {
+            <a class="receipt" href=address.to_owned() download="">
+                {icon::draw(Icon::Download)}
+                <span>{name}</span>
+            </a>
+            " "
+        }
+    };
+    let formats = view! {
+        {download(&row.receipt_url, "JWS")}
+        {row.kantara_url.as_ref().map(|address| download(address, "Kantara"))}
+        {download(&row.dpv_url, "ISO/IEC TS 27560")}
     };
     view! {
         <section class="card plain">
@@ -252,6 +293,7 @@ fn record(row: &DataRow, page: &DataPage<'_>) -> AnyView {
                 {field(&texts.decided, time(&row.decided))}
                 {field(&texts.received, time(&row.received))}
                 {field(&texts.until, time(&row.expires))}
+                {field(&texts.event, text(event(row.event, texts)))}
                 {field(&own.center_how, text(method(row.method, own)))}
                 {field(&texts.asked, yes(row.asked))}
                 {field(&texts.gpc, yes(row.gpc))}
@@ -262,10 +304,22 @@ fn record(row: &DataRow, page: &DataPage<'_>) -> AnyView {
                 {field(&texts.shown, shown.into_any())}
                 {row.previous.map(|id| field(&texts.previous, code(id.to_string())))}
                 {field(&texts.salt, code(row.salt.clone()))}
+                <div class="screen"><dt>{texts.formats.clone()}</dt><dd>{formats}</dd></div>
             </dl>
         </section>
     }
     .into_any()
+}
+
+/// What happened, in words.
+const fn event(event: Event, texts: &RightsTexts) -> &String {
+    match event {
+        Event::Given => &texts.event_given,
+        Event::Refused => &texts.event_refused,
+        Event::Renewed => &texts.event_renewed,
+        Event::Changed => &texts.event_changed,
+        Event::Withdrawn => &texts.event_withdrawn,
+    }
 }
 
 /// The step before everything is erased, as a whole HTML document. The form is posted to `action`, same origin.
@@ -334,16 +388,16 @@ pub fn erased(page: &ErasedPage<'_>) -> String {
     frame(&page.frame, &texts.done_title, body.into_any())
 }
 
-fn parties(page: &Frame<'_>) -> AnyView {
+pub(crate) fn parties(page: &Frame<'_>) -> AnyView {
     let site = format!("{} ({})", page.site_name, page.controller);
     field(&page.texts.site, text(&site))
 }
 
-fn field(label: &str, value: AnyView) -> AnyView {
+pub(crate) fn field(label: &str, value: AnyView) -> AnyView {
     view! { <div><dt>{label.to_owned()}</dt><dd>{value}</dd></div> }.into_any()
 }
 
-fn text(text: &str) -> AnyView {
+pub(crate) fn text(text: &str) -> AnyView {
     text.to_owned().into_any()
 }
 
@@ -355,7 +409,7 @@ fn time(at: &Moment) -> AnyView {
     view! { <time datetime=at.machine.clone() dir="auto">{at.text.clone()}</time> }.into_any()
 }
 
-fn frame(page: &Frame<'_>, title: &str, content: AnyView) -> String {
+pub(crate) fn frame(page: &Frame<'_>, title: &str, content: AnyView) -> String {
     let head = Head {
         language: page.language,
         direction: page.direction,

@@ -37,15 +37,17 @@ pub struct SiteLink {
 pub(crate) enum Page {
     Rates,
     ThirdParties,
+    Notices,
 }
 
 impl Page {
-    const ALL: [Self; 2] = [Self::Rates, Self::ThirdParties];
+    const ALL: [Self; 3] = [Self::Rates, Self::ThirdParties, Self::Notices];
 
     const fn title(self) -> &'static str {
         match self {
             Self::Rates => "Consent rates",
             Self::ThirdParties => "Third parties",
+            Self::Notices => "Notices",
         }
     }
 
@@ -53,6 +55,7 @@ impl Page {
         match self {
             Self::Rates => "",
             Self::ThirdParties => "/third-parties",
+            Self::Notices => "/notices",
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The owner's console: signing in, the consent rates of a site, and what its pages load without consent.
+//! The owner's console: signing in, the consent rates of a site, what its pages load without consent, and what its
+//! visitors were shown.
 //!
 //! Rendered on the server by Leptos and complete without any script: links, plain forms and a chart that is
 //! drawn as SVG here. The pages need no more than `default-src 'none'; style-src 'self'; img-src 'self'
@@ -14,6 +15,7 @@ mod days;
 mod document;
 mod figures;
 mod frame;
+mod notices;
 mod rates;
 mod third_parties;
 
@@ -21,5 +23,6 @@ pub use access::{SetPasswordPage, SignInPage, set_password, sign_in};
 pub use counts::{Counts, DayCounts};
 pub use document::{Assets, MessagePage, message};
 pub use frame::{Frame, SiteLink};
+pub use notices::{ArchivedNotice, NoticesPage, notices};
 pub use rates::{RatesPage, rates};
 pub use third_parties::{ThirdPartiesPage, ThirdParty, Waits, third_parties};

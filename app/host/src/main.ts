@@ -14,6 +14,7 @@ import { after, answerFor, apply, before, byHost, once, watch } from './tags';
 
 const OPTIONAL = ['performance', 'functional', 'targeting'] as const;
 type Choice = Partial<Record<(typeof OPTIONAL)[number], boolean>>;
+type Method = 'banner' | 'dialog' | 'api' | 'embed';
 
 const page = window as { assent?: Assent & { q?: [string, never[]][] } };
 const queue = page.assent?.q;
@@ -88,7 +89,7 @@ function gated(then: () => void, otherwise: () => void): void {
 }
 
 /** The visitor's decision, or the center where no gate runs. */
-function decide(bits: number, method: 'banner' | 'dialog' | 'api', services?: Services): void {
+function decide(bits: number, method: Method, services?: Services): void {
   gated(
     () => carryOut(bits, method, services),
     () => center(subject()),
@@ -96,7 +97,7 @@ function decide(bits: number, method: 'banner' | 'dialog' | 'api', services?: Se
 }
 
 /** Everything happens here and now; the record follows when the network allows. */
-function carryOut(bits: number, method: 'banner' | 'dialog' | 'api', services?: Services): void {
+function carryOut(bits: number, method: Method, services?: Services): void {
   const asked = asks() && method != 'api';
   const before = state;
   const previous = record();

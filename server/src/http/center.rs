@@ -5,6 +5,8 @@
 
 mod rights;
 
+pub(crate) use rights::texts as rights_texts;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use assent_center::{CenterPage, Current, HistoryRow, Moment, News, Rights, SHOWN, field};
@@ -28,9 +30,10 @@ use uuid::Uuid;
 
 use super::{
     address::{self, Client},
-    assets, body, cookies, handover, loader, origin, page,
+    assets, body, cookies, handover, loader, notices, origin, page,
     problem::Problem,
     query::Query,
+    records::{self, Format, Wanted},
     site, text,
 };
 use crate::{
@@ -376,6 +379,7 @@ async fn take(app: &App, client: Client, site: &Site, token: &str) -> Result<Opt
 async fn receipt(
     State(app): State<AppState>,
     Path((id, record)): Path<(String, String)>,
+    Query(wanted): Query<Wanted>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let site = site(&app, &id)?;
@@ -387,11 +391,22 @@ async fn receipt(
         .record(site.id(), record, visitor.subject)
         .await?
         .ok_or_else(missing)?;
-    let mut response = app.signer.sign(&record).into_response();
+    let (body, media_type, ending) = match wanted.format()? {
+        None => (app.signer.sign(&record).into_bytes(), "application/jose", "jws"),
+        Some(format) => (
+            records::export(&app, &site, &record, format).await?,
+            format.media_type(),
+            match format {
+                Format::Kantara => "kantara.json",
+                Format::Dpv => "jsonld",
+            },
+        ),
+    };
+    let mut response = body.into_response();
     let headers = response.headers_mut();
     page::secure(headers);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/jose"));
-    let file = format!("attachment; filename=\"consent-receipt-{}.jws\"", record.id);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    let file = format!("attachment; filename=\"consent-receipt-{}.{ending}\"", record.id);
     if let Ok(file) = HeaderValue::try_from(file) {
         headers.insert(header::CONTENT_DISPOSITION, file);
     }
@@ -453,7 +468,8 @@ fn address(site: &Site, page: &str, wanted: Option<&str>, headers: &HeaderMap, s
     }
 }
 
-fn language<'a>(site: &'a Site, wanted: Option<&str>, headers: &HeaderMap) -> &'a str {
+/// The language of a page: the one wanted, else the first that the browser asks for and the site offers.
+pub(crate) fn language<'a>(site: &'a Site, wanted: Option<&str>, headers: &HeaderMap) -> &'a str {
     let languages = &site.revision.config.languages;
     let at = crate::negotiate::language(languages, wanted, text(headers, header::ACCEPT_LANGUAGE));
     languages.get(at).map_or("en", String::as_str)
@@ -514,9 +530,7 @@ impl View<'_> {
         });
         let revision = &self.site.revision;
         let rule = revision.config.rules.iter().find(|rule| rule.id == notice.rule);
-        let mut before_choice = rule.map_or(Categories::NECESSARY, |rule| {
-            rule.on_by_default.iter().copied().collect::<Categories>() | Categories::NECESSARY
-        });
+        let mut before_choice = rule.map_or(Categories::NECESSARY, Rule::before_choice);
         let honours = rule.map(Rule::honours).unwrap_or_default();
         let objections = objections(self.headers);
         if objections.meets(honours) {
@@ -543,6 +557,7 @@ impl View<'_> {
                 services: record.services.clone(),
                 record: record.id,
                 receipt_url: format!("/c/{}/receipts/{}", self.site.id(), record.id),
+                replay_url: notices::replay_path(self.site.id(), record.notice),
             })
             .collect();
         Ok(assent_center::page(&CenterPage {

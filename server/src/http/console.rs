@@ -1,5 +1,7 @@
-//! `/console`: where owners sign in, read their rates, and see what their pages load without consent.
+//! `/console`: where owners sign in, read their rates, see what their pages load without consent, and what visitors
+//! were shown.
 
+mod notices;
 mod third_parties;
 
 use assent_consent::site::SiteConfig;
@@ -41,6 +43,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/console/", get(home))
         .route("/console/link", get(link))
         .route("/console/sites/{site}", get(rates))
+        .route("/console/sites/{site}/notices", get(notices::notices))
         .route(
             "/console/sites/{site}/third-parties",
             get(third_parties::third_parties),

@@ -138,6 +138,9 @@ pub(crate) async fn verify(
             holds: false,
         });
     };
+    if let Some(Place::Address(address)) = place {
+        findings.tell_replay(remote(address, Some(&record.site))?.origin(), &record);
+    }
     let proof = match (proof, place) {
         (Some(file), _) => LogProof::parse(&read(file)?)
             .map(|proof| Some(Ok(proof)))

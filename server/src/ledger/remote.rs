@@ -32,6 +32,11 @@ pub(crate) struct RemoteLog {
 }
 
 impl RemoteLog {
+    /// The server's origin.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
     /// The log at an address: a server's origin, for which the site has to be given, or the log's own,
     /// `https://consent.example/v1/sites/shop/log`. `None` if it is neither.
     pub(crate) fn at(address: &str, site: Option<&str>) -> Option<Self> {

@@ -13,8 +13,8 @@ use assent_consent::{
     notice::Notice, notice::NoticeHash, record::ConsentRecord, record::Subject, site::SiteConfig,
 };
 use assent_store::{
-    Appended, Batch, Erasure, Grant, Logged, OrganisationId, Owner, Rates, Result, Revision, Session,
-    Sighting, SignErasure, SignedHead, Store, StoreError, ThirdPartyDay,
+    Appended, ArchivedNotice, Batch, Erasure, Grant, Logged, OrganisationId, Owner, Rates, Result, Revision,
+    Session, Sighting, SignErasure, SignedHead, Store, StoreError, ThirdPartyDay,
 };
 use async_trait::async_trait;
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -103,7 +103,8 @@ operations! {
     fn current_revisions() -> Vec<Revision>;
     fn sites(organisation: OrganisationId) -> Vec<Revision>;
     fn archive_notices(site: &str, revision: u32, notices: &[Notice]) -> ();
-    fn notice(site: &str, hash: NoticeHash) -> Option<Notice>;
+    fn notice(site: &str, hash: NoticeHash) -> Option<String>;
+    fn notices(organisation: OrganisationId, site: &str, limit: u32) -> Vec<ArchivedNotice>;
     fn revision_notice(site: &str, revision: u32, hash: NoticeHash) -> Option<(Revision, Notice)>;
     fn append(batch: &Batch) -> Vec<Appended>;
     fn record(site: &str, id: Uuid, subject: Subject) -> Option<ConsentRecord>;

@@ -3,10 +3,12 @@
 
 mod center;
 mod console;
+mod exports;
 mod faults;
 mod handover;
 mod ledger;
 mod loader;
+mod notices;
 mod records;
 mod rights;
 mod third_parties;

@@ -28,8 +28,8 @@ use assent_consent::{
     site::SiteConfig,
 };
 use assent_store::{
-    Appended, Batch, Erasure, Grant, Logged, OrganisationId, Owner, Rates, Result, Revision, Session,
-    Sighting, SignErasure, SignedHead, Store, StoreError, ThirdPartyDay,
+    Appended, ArchivedNotice, Batch, Erasure, Grant, Logged, OrganisationId, Owner, Rates, Result, Revision,
+    Session, Sighting, SignErasure, SignedHead, Store, StoreError, ThirdPartyDay,
 };
 use async_trait::async_trait;
 use sqlx::{
@@ -169,8 +169,17 @@ impl Store for SqliteStore {
         sites::archive_notices(&self.writer, site, revision, notices).await
     }
 
-    async fn notice(&self, site: &str, hash: NoticeHash) -> Result<Option<Notice>> {
+    async fn notice(&self, site: &str, hash: NoticeHash) -> Result<Option<String>> {
         sites::notice(&self.readers, site, hash).await
+    }
+
+    async fn notices(
+        &self,
+        organisation: OrganisationId,
+        site: &str,
+        limit: u32,
+    ) -> Result<Vec<ArchivedNotice>> {
+        sites::notices(&self.readers, organisation, site, limit).await
     }
 
     async fn revision_notice(

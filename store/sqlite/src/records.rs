@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use assent_consent::{
     notice::NoticeHash,
-    record::{Choice, ConsentRecord, Method, Salt, Services, Subject},
+    record::{Choice, ConsentRecord, Event, Method, Salt, Services, Subject},
 };
 use assent_store::{Appended, Batch, Logged, NewRecord, StoreError};
 use sqlx::{SqliteConnection, SqliteExecutor, SqlitePool};
@@ -66,6 +66,20 @@ impl RecordRow {
             table: "record",
             column,
         };
+        let choice = Choice {
+            performance: at("performance").flag(self.performance)?,
+            functional: at("functional").flag(self.functional)?,
+            targeting: at("targeting").flag(self.targeting)?,
+        };
+        let services = match &self.services {
+            Some(json) => at("services").json(json)?,
+            None => Services::new(),
+        };
+        let asked = at("asked").flag(self.asked)?;
+        let previous = self
+            .previous_id
+            .map(|id| at("previous_id").uuid(&id))
+            .transpose()?;
         Ok(ConsentRecord {
             version: at("version").number(self.version)?,
             id: at("id").uuid(&self.id)?,
@@ -83,22 +97,13 @@ impl RecordRow {
             language: self.language,
             method: Method::from_id(&self.method)
                 .ok_or_else(|| at("method").inconsistent(format!("unknown: {}", self.method)))?,
-            choice: Choice {
-                performance: at("performance").flag(self.performance)?,
-                functional: at("functional").flag(self.functional)?,
-                targeting: at("targeting").flag(self.targeting)?,
-            },
-            services: match &self.services {
-                Some(json) => at("services").json(json)?,
-                None => Services::new(),
-            },
-            asked: at("asked").flag(self.asked)?,
+            event: Event::of(asked, previous, choice, &services),
+            choice,
+            services,
+            asked,
             gpc: at("gpc").flag(self.gpc)?,
             dnt: at("dnt").flag(self.dnt)?,
-            previous: self
-                .previous_id
-                .map(|id| at("previous_id").uuid(&id))
-                .transpose()?,
+            previous,
             decided_at_ms: self.decided_at_ms,
             received_at_ms: self.received_at_ms,
             expires_at_ms: self.expires_at_ms,

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{
     App, AppState, Asked, Client, HeaderMap, HeaderValue, IntoResponse as _, Path, Problem, Query, Response,
     Router, Site, State, StatusCode, Uuid, Variant, View, Visitor, assets, clock, cookie, find, get, header,
-    loader, moment, origin, page, site, unavailable,
+    loader, moment, notices, origin, page, site, unavailable,
 };
 
 /// Records that are given out at once.
@@ -28,7 +28,7 @@ pub(super) fn router() -> Router<AppState> {
 }
 
 /// The wordings, and their language.
-pub(super) fn texts(language: &str) -> Result<(&'static str, RightsTexts), Problem> {
+pub(crate) fn texts(language: &str) -> Result<(&'static str, RightsTexts), Problem> {
     crate::texts::rights(language).map_err(|error| {
         tracing::error!(%error, "the wordings of the center cannot be read");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "The page cannot be made.")
@@ -67,6 +67,7 @@ struct Entry<'a> {
     expires_at: String,
     receipt: String,
     notice_url: String,
+    replay_url: String,
 }
 
 impl<'a> Entry<'a> {
@@ -77,7 +78,11 @@ impl<'a> Entry<'a> {
             received_at: clock::rfc3339(record.received_at_ms),
             expires_at: clock::rfc3339(record.expires_at_ms),
             receipt: app.signer.sign(record),
-            notice_url: format!("{}{}", app.origin, notice_path(record)),
+            notice_url: format!(
+                "{}/v1/sites/{}/notices/{}",
+                app.origin, record.site, record.notice
+            ),
+            replay_url: format!("{}{}", app.origin, replay_path(record)),
         }
     }
 }
@@ -126,8 +131,8 @@ async fn download(
     Ok(response)
 }
 
-fn notice_path(record: &ConsentRecord) -> String {
-    format!("/v1/sites/{}/notices/{}", record.site, record.notice)
+fn replay_path(record: &ConsentRecord) -> String {
+    notices::replay_path(&record.site, record.notice)
 }
 
 async fn data(
@@ -233,7 +238,8 @@ impl<'a> Own<'a> {
         let View { app, site, .. } = self.view;
         let subject = self.visitor.subject;
         let (records, is_shortened) = records(app, site, subject).await?;
-        let rows: Vec<_> = records.iter().map(row).collect();
+        let has_contact = site.revision.config.contact.is_some();
+        let rows: Vec<_> = records.iter().map(|record| row(record, has_contact)).collect();
         let html = assent_center::data(&DataPage {
             frame: self.frame(&assets::address("center.css")),
             notice: &self.variant.notice.texts,
@@ -288,12 +294,14 @@ fn digits(subject: Subject) -> String {
     hex::encode(subject.0)
 }
 
-fn row(record: &ConsentRecord) -> DataRow {
+fn row(record: &ConsentRecord, has_contact: bool) -> DataRow {
+    let receipt = format!("/c/{}/receipts/{}", record.site, record.id);
     DataRow {
         id: record.id,
         decided: moment(record.decided_at_ms),
         received: moment(record.received_at_ms),
         expires: moment(record.expires_at_ms),
+        event: record.event,
         method: record.method,
         granted: record.choice.into(),
         services: record.services.clone(),
@@ -302,7 +310,10 @@ fn row(record: &ConsentRecord) -> DataRow {
         rule: record.rule.clone(),
         revision: record.revision,
         notice: record.notice.to_string(),
-        notice_url: notice_path(record),
+        replay_url: replay_path(record),
+        kantara_url: has_contact.then(|| format!("{receipt}?format=kantara")),
+        dpv_url: format!("{receipt}?format=dpv"),
+        receipt_url: receipt,
         asked: record.asked,
         gpc: record.gpc,
         dnt: record.dnt,
