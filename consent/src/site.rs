@@ -545,9 +545,7 @@ impl SiteConfig {
             }
         }
         faults.signals(&self.signals);
-        if let Some(contact) = &self.contact {
-            faults.contact(contact);
-        }
+        faults.contact(self.contact.as_ref());
         faults.0
     }
 }
@@ -639,7 +637,8 @@ impl Faults {
         }
     }
 
-    fn contact(&mut self, contact: &Contact) {
+    fn contact(&mut self, contact: Option<&Contact>) {
+        let Some(contact) = contact else { return };
         for (field, text) in [
             ("contact.name", &contact.name),
             ("contact.address", &contact.address),

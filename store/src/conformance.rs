@@ -360,8 +360,7 @@ async fn notices_are_listed_with_the_revisions_that_showed_them(store: &dyn Stor
         last_revision: 1,
         published_at_ms: NOW_MS,
     };
-    assert_eq!(listed(ORGANISATION, 10).await, [first.clone()]);
-    site.config.name = "Another name".to_owned();
+    assert_eq!(listed(ORGANISATION, 10).await, std::slice::from_ref(&first));
     for (revision, version) in [(2, "first"), (3, "second")] {
         site.config.controller.push('!');
         store

@@ -130,7 +130,7 @@ async fn replay(
         json_url: &format!("/v1/sites/{}/notices/{hash}", site.id()),
         honoured: &honoured,
         banner: &document(&shown.language, &[&styles.banner], &shown.banner_html),
-        dialog: &document(&shown.language, &[&styles.banner, &styles.dialog], &dialog),
+        dialog: &document(&shown.language, &[&styles.banner, &styles.dialog, STILL], &dialog),
         unfolded: &document(
             &shown.language,
             &[&styles.banner, &styles.dialog, UNFOLDED],
@@ -145,6 +145,9 @@ async fn replay(
     }
     Ok(response)
 }
+
+/// The dialog stands there at once: a frame that nobody has scrolled to yet plays no transition, nor does paper.
+const STILL: &str = "#assent *,#assent ::backdrop{transition:none!important}";
 
 /// What the dialog hides until somebody unfolds it, for whoever reads.
 const UNFOLDED: &str = "#assent .assent-panel{display:block!important}#assent .assent-dialog{max-block-size:none!important;block-size:auto}";
@@ -166,7 +169,7 @@ impl Styles {
 
     /// The frames inherit the page's policy: nothing of theirs runs or loads but these styles, by their hashes.
     fn policy(&self) -> String {
-        let hashes = [self.banner.as_str(), &self.dialog, UNFOLDED]
+        let hashes = [self.banner.as_str(), &self.dialog, STILL, UNFOLDED]
             .map(|css| format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(css))));
         format!(
             "default-src 'none'; style-src 'self' {}; img-src 'self' data:; form-action 'none'; base-uri 'none'; \
@@ -179,7 +182,10 @@ impl Styles {
 /// The page around a banner or a dialog, as the host builds it: `#assent` first in the body. Links would open windows,
 /// which the frame may not, so none takes the place of what is shown.
 fn document(language: &str, styles: &[&str], inside: &str) -> String {
-    let styles: String = styles.iter().map(|css| format!("<style>{css}</style>")).collect();
+    let styles: String = styles
+        .iter()
+        .flat_map(|css| ["<style>", css, "</style>"])
+        .collect();
     let language: String = language
         .chars()
         .filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-')

@@ -118,7 +118,18 @@ async fn a_record_is_exported_as_others_define_it() {
         dpv["dpv:hasDataController"]["dpv:hasContact"],
         "The data protection officer, privacy@shop.example, +49 30 1234567"
     );
+}
 
+#[tokio::test]
+async fn a_kantara_receipt_lists_what_was_consented_to() {
+    let app = TestApp::new().await;
+    app.publish(&whole()).await;
+    app.decide(
+        1,
+        &["performance", "targeting"],
+        json!({ "services": { "pixel": false } }),
+    )
+    .await;
     let kantara = app.exported(1, "kantara").await;
     assert_eq!(kantara.header("content-type"), "application/json");
     let mut kantara = kantara.json();
