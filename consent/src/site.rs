@@ -21,6 +21,11 @@ pub const LIST_MAX: usize = 100;
 /// The most bytes of a list that the gate reads, so that it fits the gate's buffer beside a name.
 pub const GATE_LIST_LEN_MAX: usize = 15_000;
 
+/// Days for which a record is kept after it has stopped to count, where the owner says nothing else: five years.
+pub const RETENTION_DAYS: u16 = 1_826;
+/// The most days that an owner can set: twenty years.
+pub const RETENTION_DAYS_MAX: u16 = 7_305;
+
 /// Id of the service that stands for Assent itself; it is declared by Assent.
 pub const OWN_SERVICE: &str = "assent";
 
@@ -66,6 +71,9 @@ pub struct SiteConfig {
     /// Whether the visitor can choose among the services of a category one by one.
     #[serde(default)]
     pub service_choice: bool,
+    /// Days for which a record is kept after it has stopped to count, at most [`RETENTION_DAYS_MAX`].
+    #[serde(default = "retention_days", skip_serializing_if = "is_retention_days")]
+    pub retention_days: u16,
 }
 
 /// Automatic blocking: tags, frames, pictures and calls of third parties wait for their category without a mark.
@@ -134,6 +142,15 @@ fn is_default(signals: &Signals) -> bool {
 
 const fn yes() -> bool {
     true
+}
+
+const fn retention_days() -> u16 {
+    RETENTION_DAYS
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_retention_days(days: &u16) -> bool {
+    *days == RETENTION_DAYS
 }
 
 /// One technology of one category.
@@ -491,6 +508,9 @@ impl SiteConfig {
             }
         }
         faults.signals(&self.signals);
+        if self.retention_days > RETENTION_DAYS_MAX {
+            faults.add("retention_days", "must be 0 to 7,305 (twenty years)");
+        }
         faults.0
     }
 }
@@ -739,6 +759,7 @@ mod tests {
             "origins[0]"
         );
         assert_eq!(problem(|c| c.rules[0].expiry_days = 400), "rules[0].expiry_days");
+        assert_eq!(problem(|c| c.retention_days = 7_306), "retention_days");
         assert_eq!(
             problem(|c| c.rules[1].on_by_default = vec![Category::Targeting]),
             "rules[1].on_by_default"

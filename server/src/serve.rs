@@ -30,6 +30,7 @@ use crate::{
     listen,
     publish::{PublishError, Published},
     random::SystemRandom,
+    retention,
 };
 
 /// The one organisation of a server that a single owner runs.
@@ -293,6 +294,10 @@ async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
 
     let (stop, stopped) = watch::channel(false);
     let jobs = tokio::spawn(jobs(Arc::clone(&app), grown.clone(), stopped.clone()));
+    let keeping = tokio::spawn({
+        let (app, stopped) = (Arc::clone(&app), stopped.clone());
+        async move { retention::run(&app, stopped).await }
+    });
     let mut ending = stopped;
     let served = tokio::spawn(listen::serve(listener, router(Arc::clone(&app)), async move {
         ended(&mut ending).await;
@@ -304,6 +309,7 @@ async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
         tracing::warn!("some requests did not end in time");
     }
     let due = jobs.await.unwrap_or_default();
+    let _ = keeping.await;
     appender.finish().await;
     for site in due.rest(&grown) {
         sign(&app, &site).await;

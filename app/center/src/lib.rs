@@ -18,4 +18,7 @@ mod rights;
 pub use choices::{SHOWN, field};
 pub use document::{MessagePage, message};
 pub use page::{CenterPage, Current, HistoryRow, Moment, News, page};
-pub use rights::{DataPage, DataRow, ErasedPage, Frame, Rights, RightsTexts, data, erase, erased};
+pub use rights::{
+    DataPage, DataRow, ErasedPage, Frame, HeldRow, RestrictionPage, Rights, RightsTexts, data, erase, erased,
+    restrict, restriction,
+};

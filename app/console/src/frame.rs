@@ -37,15 +37,17 @@ pub struct SiteLink {
 pub(crate) enum Page {
     Rates,
     ThirdParties,
+    Records,
 }
 
 impl Page {
-    const ALL: [Self; 2] = [Self::Rates, Self::ThirdParties];
+    const ALL: [Self; 3] = [Self::Rates, Self::ThirdParties, Self::Records];
 
     const fn title(self) -> &'static str {
         match self {
             Self::Rates => "Consent rates",
             Self::ThirdParties => "Third parties",
+            Self::Records => "Records",
         }
     }
 
@@ -53,6 +55,7 @@ impl Page {
         match self {
             Self::Rates => "",
             Self::ThirdParties => "/third-parties",
+            Self::Records => "/records",
         }
     }
 }

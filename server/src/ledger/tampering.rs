@@ -57,6 +57,7 @@ impl Case {
                 .erase("shop", sample::subject(7), None, NOW_MS)
                 .await
                 .unwrap()
+                .records
                 .len(),
             1
         );
@@ -167,6 +168,7 @@ async fn what_is_stored_during_the_audit_is_in_order() {
                     .erase("shop", subject, Some(sample::id(first)), NOW_MS)
                     .await
                     .unwrap()
+                    .records
                     .len(),
                 1
             );

@@ -3,10 +3,12 @@
 
 mod center;
 mod console;
+mod console_records;
 mod handover;
 mod ledger;
 mod loader;
 mod records;
+mod retention;
 mod rights;
 mod third_parties;
 mod verify;

@@ -8,7 +8,7 @@ use assent_consent::{
     notice::{Notice, NoticeHash, Texts, categories},
     record::{Choice, ConsentRecord, Method, Salt, Subject},
     signals::settings::Signals,
-    site::{Blocking, Item, ItemKind, LocalText, Rule, Service, SiteConfig},
+    site::{Blocking, Item, ItemKind, LocalText, RETENTION_DAYS, Rule, Service, SiteConfig},
 };
 use serde::{Deserialize, Deserializer, de};
 use uuid::Uuid;
@@ -44,6 +44,7 @@ pub fn config(site: &str) -> SiteConfig {
         placeholders: true,
         reload_on_withdrawal: false,
         service_choice: false,
+        retention_days: RETENTION_DAYS,
     }
 }
 
