@@ -68,7 +68,12 @@ async fn keep(app: &App, site: &str, retention_days: u16) -> Result<()> {
     }
     app.store.note_retention(site, now_ms, erased, spared).await?;
     if erased + spared > 0 {
-        tracing::info!(site, erased, spared, "erased records that were kept for their time");
+        tracing::info!(
+            site,
+            erased,
+            spared,
+            "erased records that were kept for their time"
+        );
     }
     Ok(())
 }

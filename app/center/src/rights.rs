@@ -240,7 +240,11 @@ pub struct ErasedPage<'a> {
 pub(crate) fn section(page: &CenterPage<'_>) -> Option<AnyView> {
     let rights = page.rights?;
     let texts = rights.texts;
-    let restrict = if rights.is_restricted { &texts.lift } else { &texts.restrict };
+    let restrict = if rights.is_restricted {
+        &texts.lift
+    } else {
+        &texts.restrict
+    };
     Some(
         view! {
             <section class="card rights" aria-labelledby="rights" lang=rights.language.to_owned()>
@@ -348,7 +352,8 @@ pub fn erase(page: &Frame<'_>, action: &str, held: &[HeldRow]) -> String {
 }
 
 fn part(title: &str, text: &str) -> AnyView {
-    view! { <section class="card plain"><h2>{title.to_owned()}</h2><p>{text.to_owned()}</p></section> }.into_any()
+    view! { <section class="card plain"><h2>{title.to_owned()}</h2><p>{text.to_owned()}</p></section> }
+        .into_any()
 }
 
 /// What the law keeps.
@@ -410,7 +415,11 @@ pub fn restrict(page: &Frame<'_>, action: &str, since: Option<&Moment>) -> Strin
 pub fn restriction(page: &RestrictionPage<'_>) -> String {
     let texts = page.frame.texts;
     let (title, text, at) = if page.is_restricted {
-        (&texts.restricted_title, &texts.restricted_text, &texts.restricted_at)
+        (
+            &texts.restricted_title,
+            &texts.restricted_text,
+            &texts.restricted_at,
+        )
     } else {
         (&texts.lifted_title, &texts.lifted_text, &texts.lifted_at)
     };
@@ -453,10 +462,16 @@ pub fn erased(page: &ErasedPage<'_>) -> String {
         .iter()
         .map(|id| view! { <li><code>{id.to_string()}</code></li> })
         .collect_view();
-    let records = if page.records.is_empty() {
-        text(&texts.done_none)
+    let records = match (page.records, page.held) {
+        ([], []) => Some(text(&texts.done_none)),
+        // That some were stored is said above.
+        ([], _) => None,
+        _ => Some(view! { <ul>{ids}</ul> }.into_any()),
+    };
+    let at = if records.is_some() {
+        &texts.done_at
     } else {
-        view! { <ul>{ids}</ul> }.into_any()
+        &texts.made
     };
     let (title, lead) = if page.held.is_empty() {
         (&texts.done_title, &texts.done_text)
@@ -482,9 +497,9 @@ pub fn erased(page: &ErasedPage<'_>) -> String {
         <section class="card plain">
             <dl class="fields">
                 {parties(&page.frame)}
-                {field(&texts.done_at, time(&page.erased))}
+                {field(at, time(&page.erased))}
                 {field(&texts.subject, code(page.subject.clone()))}
-                {field(&texts.done_records, records)}
+                {records.map(|records| field(&texts.done_records, records))}
             </dl>
             {signed(texts, "erasure-confirmation.jws", page.confirmation)}
         </section>

@@ -24,7 +24,7 @@ pub use document::{Assets, MessagePage, message};
 pub use frame::{Frame, SiteLink};
 pub use rates::{RatesPage, rates};
 pub use records::{
-    Content, ErasedRecordPage, Held, Moment, Place, RecordPage, RecordState, RecordsPage, Restricted, Run, Stored,
-    TrailLine, erase_record, erased_record, record, records,
+    Content, ErasedRecordPage, Held, Moment, Place, RecordPage, RecordState, RecordsPage, Restricted, Run,
+    Stored, TrailLine, erase_record, erased_record, record, records,
 };
 pub use third_parties::{ThirdPartiesPage, ThirdParty, Waits, third_parties};

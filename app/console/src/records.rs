@@ -180,7 +180,11 @@ pub fn records(page: &RecordsPage<'_>) -> String {
 }
 
 fn look_up(page: &RecordsPage<'_>) -> AnyView {
-    let described = if page.error.is_some() { "hint wrong" } else { "hint" };
+    let described = if page.error.is_some() {
+        "hint wrong"
+    } else {
+        "hint"
+    };
     view! {
         <section class="card words" aria-labelledby="look-up">
             <h2 id="look-up">"Look up a record"</h2>
@@ -257,8 +261,8 @@ fn holds(page: &RecordsPage<'_>) -> AnyView {
             view! {
                 <tr>
                     <th scope="row">{link(&page.frame, &hold.record)}</th>
-                    <td>{time(&hold.until)}</td>
                     <td class="word">{hold.reason.clone()}</td>
+                    <td>{time(&hold.until)}</td>
                     <td>{hold.erasure_asked.as_ref().map(time)}</td>
                 </tr>
             }
@@ -267,13 +271,13 @@ fn holds(page: &RecordsPage<'_>) -> AnyView {
     view! {
         <section class="card" aria-labelledby="holds">
             <h2 id="holds">"Legal holds"</h2>
-            <div class="scroll" role="region" aria-label="Legal holds, scrolls" tabindex="0">
+            <div class="scroll held" role="region" aria-label="Legal holds, scrolls" tabindex="0">
                 <table>
                     <thead>
                         <tr>
                             <th scope="col">"Record"</th>
-                            <th scope="col">"Held until"</th>
                             <th scope="col" class="word">"Reason"</th>
+                            <th scope="col">"Held until"</th>
                             <th scope="col">"Erasure asked for"</th>
                         </tr>
                     </thead>
@@ -302,7 +306,10 @@ fn trail(page: &RecordsPage<'_>) -> AnyView {
         .trail
         .iter()
         .map(|line| {
-            let who = line.owner.clone().unwrap_or_else(|| "the visitor’s request".to_owned());
+            let who = line
+                .owner
+                .clone()
+                .unwrap_or_else(|| "the visitor’s request".to_owned());
             view! {
                 <tr>
                     <th scope="row">{time(&line.at)}</th>
@@ -523,9 +530,11 @@ fn acts(page: &RecordPage<'_>, stored: &Stored<'_>) -> AnyView {
             "All of this visitor’s records are kept and not used, until you or the visitor lift that.",
             Some(button("restrict", "Restrict use")),
         ),
-        Some(restriction) if restriction.by_visitor => {
-            act("Restrict use", "Restricted at the visitor’s wish; only the visitor can lift it.", None)
-        }
+        Some(restriction) if restriction.by_visitor => act(
+            "Restrict use",
+            "Restricted at the visitor’s wish; only the visitor can lift it.",
+            None,
+        ),
         Some(_) => act(
             "Restrict use",
             "Restricted by an owner of this site.",
@@ -538,9 +547,7 @@ fn acts(page: &RecordPage<'_>, stored: &Stored<'_>) -> AnyView {
         (None, false) => act(
             "Erase",
             "For a visitor who asks you for it. The entry in the log stays, and says nothing any more.",
-            Some(
-                view! { <a class="button danger" href=format!("{address}/erase")>"Erase …"</a> }.into_any(),
-            ),
+            Some(view! { <a class="button danger" href=format!("{address}/erase")>"Erase …"</a> }.into_any()),
         ),
     };
     view! {
@@ -601,7 +608,7 @@ pub fn erase_record(frame: &Frame<'_>, id: &str) -> String {
             </p>
             <form class="sure" method="post" action=format!("{address}/erase")>
                 {csrf(frame)}
-                <a class="button quiet" href=address>"Keep it"</a>
+                <a class="button quiet" href=address.clone()>"Keep it"</a>
                 <button class="button danger">"Erase now"</button>
             </form>
         </section>
@@ -653,7 +660,8 @@ fn csrf(frame: &Frame<'_>) -> AnyView {
 }
 
 fn link(frame: &Frame<'_>, record: &str) -> AnyView {
-    view! { <a href=format!("{}/records/{record}", frame.address)><code>{record.to_owned()}</code></a> }.into_any()
+    view! { <a href=format!("{}/records/{record}", frame.address)><code>{record.to_owned()}</code></a> }
+        .into_any()
 }
 
 fn time(at: &Moment) -> AnyView {

@@ -4,8 +4,8 @@ mod fixture;
 
 use assent_consent::site::BlockingMode;
 use assent_console::{
-    Counts, Frame, RatesPage, RecordPage, RecordState, RecordsPage, SetPasswordPage, SignInPage, SiteLink, Stored,
-    ThirdPartiesPage, erase_record, rates, record, records, set_password, sign_in, third_parties,
+    Counts, Frame, RatesPage, RecordPage, RecordState, RecordsPage, SetPasswordPage, SignInPage, SiteLink,
+    Stored, ThirdPartiesPage, erase_record, rates, record, records, set_password, sign_in, third_parties,
 };
 use fixture::{ASSETS, Fixture, RECORD, TODAY, held, restricted, stored};
 
@@ -184,7 +184,14 @@ fn record_page(fixture: &Fixture, stored: Stored<'_>) -> String {
 #[test]
 fn what_can_be_done_with_a_record_depends_on_what_keeps_it() {
     let fixture = Fixture::new(1);
-    let deeds = ["/export", "/hold", "/lift-hold", "/restrict", "/lift-restriction", "/erase"];
+    let deeds = [
+        "/export",
+        "/hold",
+        "/lift-hold",
+        "/restrict",
+        "/lift-restriction",
+        "/erase",
+    ];
     let offered = |hold, restriction| {
         let html = record_page(
             &fixture,
@@ -216,7 +223,9 @@ fn every_form_about_records_carries_the_sessions_token() {
     ];
     for html in pages {
         let forms = html.matches("method=\"post\"").count();
-        let tokens = html.matches("<input type=\"hidden\" name=\"csrf\" value=\"token\">").count();
+        let tokens = html
+            .matches("<input type=\"hidden\" name=\"csrf\" value=\"token\">")
+            .count();
         assert_eq!(forms, tokens, "{html}");
     }
 }

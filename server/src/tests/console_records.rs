@@ -38,11 +38,16 @@ impl<'a> Desk<'a> {
 
     async fn post(&self, path: &str, fields: &str) -> Answer {
         let body = format!("csrf={}&{fields}", self.csrf());
-        self.app.post(path).header("cookie", &self.cookie).form(&body).await
+        self.app
+            .post(path)
+            .header("cookie", &self.cookie)
+            .form(&body)
+            .await
     }
 
     async fn act(&self, id: u128, deed: &str, fields: &str) -> Answer {
-        self.post(&format!("{RECORDS}/{}/{deed}", id_of(id)), fields).await
+        self.post(&format!("{RECORDS}/{}/{deed}", id_of(id)), fields)
+            .await
     }
 
     async fn look_up(&self, asked: &str) -> Answer {
@@ -84,7 +89,10 @@ async fn a_record_is_found_by_its_receipt_or_its_id() {
     let address = format!("{RECORDS}/{}", id_of(1));
     for asked in [stored, &id_of(1).to_string()] {
         let found = desk.look_up(asked).await;
-        assert_eq!((found.status.as_u16(), found.header("location")), (303, &*address));
+        assert_eq!(
+            (found.status.as_u16(), found.header("location")),
+            (303, &*address)
+        );
     }
     let page = desk.record(1).await;
     insta::assert_snapshot!(page.head(), @r#"
@@ -111,7 +119,11 @@ async fn a_record_is_found_by_its_receipt_or_its_id() {
     let altered = stored.replace("eyJhc2tlZCI6dHJ1ZS", "eyJhc2tlZCI6ZmFsc");
     assert_ne!(altered, stored);
     for (asked, status, words) in [
-        (&*id_of(7).to_string(), 404, "No record with this id is or was stored here."),
+        (
+            &*id_of(7).to_string(),
+            404,
+            "No record with this id is or was stored here.",
+        ),
         ("banana", 422, "neither a receipt nor the id of a record"),
         ("", 422, "neither a receipt nor the id of a record"),
         (&altered, 422, "its signature does not fit"),
@@ -144,11 +156,22 @@ async fn only_the_sites_owner_gets_there() {
         let foreign = path.replace("shop", "secret");
         assert_eq!(desk.get(&foreign).await.status, 404, "{foreign}");
     }
-    for deed in ["export", "erase", "hold", "lift-hold", "restrict", "lift-restriction"] {
+    for deed in [
+        "export",
+        "erase",
+        "hold",
+        "lift-hold",
+        "restrict",
+        "lift-restriction",
+    ] {
         let address = format!("{path}/{deed}");
         let nobody = app.post(&address).form("csrf=x").await;
         assert_eq!(nobody.header("location"), "/console");
-        let forged = app.post(&address).header("cookie", &desk.cookie).form("csrf=x").await;
+        let forged = app
+            .post(&address)
+            .header("cookie", &desk.cookie)
+            .form("csrf=x")
+            .await;
         insta::allow_duplicates! {
             insta::assert_snapshot!(forged.line(), @r#"403 {"type":"about:blank","title":"Forbidden","status":403,"detail":"does not belong to this session","field":"csrf"}"#);
         }
@@ -156,7 +179,10 @@ async fn only_the_sites_owner_gets_there() {
         let elsewhere = elsewhere.header("content-type", "application/x-www-form-urlencoded");
         let elsewhere = elsewhere.header("sec-fetch-site", "cross-site");
         assert_eq!(elsewhere.send(format!("csrf={}", desk.csrf())).await.status, 403);
-        assert_eq!(desk.post(&address.replace("shop", "secret"), "").await.status, 404);
+        assert_eq!(
+            desk.post(&address.replace("shop", "secret"), "").await.status,
+            404
+        );
     }
     assert_eq!(app.stored(KEY).await, 1);
     assert_eq!(app.store.trail("shop", 10).await.unwrap(), []);
@@ -185,8 +211,15 @@ async fn an_export_proves_the_record_by_itself() {
     let proof = LogProof::parse(export["proof"].as_str().unwrap()).unwrap();
     assert_eq!(proof.index, 0);
     let page = desk.get(RECORDS).await;
-    assert!(seen(&page).contains("2026-11-21 20:00 UTC exported owner@localhost 019aa7f0-1234-7abc-8def-000000000001"));
-    assert_eq!(desk.act(7, "export", "").await.status, 303, "to a page that says it is unknown");
+    assert!(
+        seen(&page)
+            .contains("2026-11-21 20:00 UTC exported owner@localhost 019aa7f0-1234-7abc-8def-000000000001")
+    );
+    assert_eq!(
+        desk.act(7, "export", "").await.status,
+        303,
+        "to a page that says it is unknown"
+    );
 }
 
 #[tokio::test]
@@ -237,9 +270,18 @@ async fn a_held_record_stays_and_its_visitor_is_told() {
         assert_eq!(refused.status, 422, "{fields}");
         assert!(refused.text().contains(words), "{words} in {}", refused.text());
     }
-    assert_eq!(desk.act(2, "hold", "reason=Claim+%3Cb%3E&until=2026-12-24").await.status, 303);
+    assert_eq!(
+        desk.act(2, "hold", "reason=Claim+%3Cb%3E&until=2026-12-24")
+            .await
+            .status,
+        303
+    );
     let page = desk.record(2).await;
-    assert!(seen(&page).contains("On legal hold until 2026-12-24 23:59 UTC Claim &lt;b&gt;"), "{}", seen(&page));
+    assert!(
+        seen(&page).contains("On legal hold until 2026-12-24 23:59 UTC Claim &lt;b&gt;"),
+        "{}",
+        seen(&page)
+    );
     assert!(!page.text().contains("/erase\""));
     let refused = desk.act(2, "erase", "").await;
     assert_eq!(refused.status, 409);
@@ -264,7 +306,7 @@ async fn a_held_record_stays_and_its_visitor_is_told() {
     assert!(erased.text().contains("Your request has been noted"));
     let confirmation = erased.text().split("data:application/jose,").nth(1).unwrap();
     let confirmation = payload(confirmation.split('"').next().unwrap());
-    insta::assert_snapshot!(confirmation, @r#"{"erased_at_ms":1795291200000,"held":[{"id":"019aa7f0-1234-7abc-8def-000000000002","until_ms":1798156799999}],"records":["019aa7f0-1234-7abc-8def-000000000001"],"site":"shop","subject":"a1f6dd5b15b0f8bb4ecc4a3c0a6a4f0a","version":1}"#);
+    insta::assert_snapshot!(confirmation, @r#"{"erased_at_ms":1795291200000,"held":[{"id":"019aa7f0-1234-7abc-8def-000000000002","until_ms":1798156799999}],"records":["019aa7f0-1234-7abc-8def-000000000001"],"site":"shop","subject":"5818b042d98dd8941b64e48dcc04719e","version":1}"#);
     let choice = async || {
         app.get(&format!("/v1/sites/shop/choice?record={}", id_of(2)))
             .header("origin", SHOP)
@@ -281,7 +323,10 @@ async fn a_held_record_stays_and_its_visitor_is_told() {
     assert!(seen(&page).contains("The visitor asked for its erasure on 2026-11-21 20:00 UTC"));
     assert!(seen(&page).contains("Use restricted since 2026-11-21 20:00 UTC"));
     assert!(!page.text().contains("As it is stored"));
-    assert!(seen(&desk.get(RECORDS).await).contains("erasure asked for, waits for the hold the visitor’s request"));
+    assert!(
+        seen(&desk.get(RECORDS).await)
+            .contains("erasure asked for, waits for the hold the visitor’s request")
+    );
 
     // A new choice counts again, and goes its own way.
     app.clock.advance(1);
@@ -303,13 +348,23 @@ async fn restricted_records_are_neither_shown_nor_given_out() {
     assert_eq!(desk.act(1, "restrict", "").await.status, 303);
     let page = desk.record(1).await;
     assert!(seen(&page).contains("Use restricted since 2026-11-21 20:00 UTC"));
-    for hidden in ["As it is stored", "eyJhbGciOiJFZERTQSIs", "performance", "/export\"", "/erase\""] {
+    for hidden in [
+        "As it is stored",
+        "eyJhbGciOiJFZERTQSIs",
+        "performance",
+        "/export\"",
+        "/erase\"",
+    ] {
         assert!(!page.text().contains(hidden), "{hidden}");
     }
     for deed in ["export", "erase"] {
         let refused = desk.act(1, deed, "").await;
         assert_eq!(refused.status, 409);
-        assert!(refused.text().contains("The visitor’s records are restricted; nothing was done."));
+        assert!(
+            refused
+                .text()
+                .contains("The visitor’s records are restricted; nothing was done.")
+        );
         assert!(!refused.text().contains("eyJhbGciOiJFZERTQSIs"));
     }
     assert!(desk.record(2).await.text().contains("As it is stored"));

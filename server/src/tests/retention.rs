@@ -20,7 +20,11 @@ async fn what_was_kept_for_its_time_is_erased_and_the_log_still_verifies() {
     app.clock.advance(1);
     retention::keep_all(&app.app).await.unwrap();
     assert_eq!(app.stored(KEY).await, 0);
-    assert_eq!(app.submit(&app.submission(2)).await.status, 422, "is too old anyway");
+    assert_eq!(
+        app.submit(&app.submission(2)).await.status,
+        422,
+        "is too old anyway"
+    );
     assert!(app.store.is_erased("shop", id_of(2)).await.unwrap());
 
     app.sign().await;
@@ -32,5 +36,9 @@ async fn what_was_kept_for_its_time_is_erased_and_the_log_still_verifies() {
     let page = app.get("/console/sites/shop/records").header("cookie", &cookie);
     let page = page.empty().await;
     assert!(page.text().contains("Records are kept for 1,826 days"));
-    assert!(page.text().contains("<dt>Erased then</dt><dd>2</dd>"), "{}", page.text());
+    assert!(
+        page.text().contains("<dt>Erased then</dt><dd>2</dd>"),
+        "{}",
+        page.text()
+    );
 }

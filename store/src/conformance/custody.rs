@@ -160,7 +160,10 @@ pub(super) async fn a_hold_that_has_ended_holds_nothing(store: &dyn Store) {
     assert!(is_there(store, &records[2]).await);
     assert_eq!(trail(store).await[0], (None, Deed::Erase, records[0].id));
     assert_eq!(store.holds_of("shop", subject, NOW_MS).await.expect("reads"), []);
-    let erased = store.erase("shop", subject, None, UNTIL_MS).await.expect("erases");
+    let erased = store
+        .erase("shop", subject, None, UNTIL_MS)
+        .await
+        .expect("erases");
     assert_eq!(erased.records, [records[2].id]);
 }
 
@@ -207,9 +210,15 @@ pub(super) async fn restricted_records_are_neither_given_out_nor_erased(store: &
 
     // Nothing to restrict, and nobody else's.
     let nobody = sample::subject(77);
-    assert_eq!(store.restrict("shop", nobody, NOW_MS).await.expect("answers"), None);
     assert_eq!(
-        store.restrict("magazine", subject, NOW_MS).await.expect("answers"),
+        store.restrict("shop", nobody, NOW_MS).await.expect("answers"),
+        None
+    );
+    assert_eq!(
+        store
+            .restrict("magazine", subject, NOW_MS)
+            .await
+            .expect("answers"),
         None
     );
     // The visitor's own erasure is not stopped by it, and leaves nothing of it.

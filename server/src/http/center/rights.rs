@@ -9,9 +9,9 @@ use assent_store::Hold;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    App, AppState, Asked, Body, Client, HeaderMap, HeaderValue, IntoResponse as _, Path, Problem, Query, Response,
-    Router, Site, State, StatusCode, Uuid, Variant, View, Visitor, assets, body, clock, cookie, find, get,
-    header, loader, moment, origin, page, site, unavailable,
+    App, AppState, Asked, Body, Client, HeaderMap, HeaderValue, IntoResponse as _, Path, Problem, Query,
+    Response, Router, Site, State, StatusCode, Uuid, Variant, View, Visitor, assets, body, clock, cookie,
+    find, get, header, loader, moment, origin, page, site, unavailable,
 };
 use crate::confirmation::{self, Confirmation};
 
@@ -47,10 +47,7 @@ async fn records(app: &App, site: &Site, subject: Subject) -> Result<(Vec<Consen
 type Ends = BTreeMap<Uuid, i64>;
 
 async fn ends(app: &App, site: &Site, subject: Subject) -> Result<Ends, Problem> {
-    let holds = app
-        .store
-        .holds_of(site.id(), subject, app.clock.now_ms())
-        .await?;
+    let holds = app.store.holds_of(site.id(), subject, app.clock.now_ms()).await?;
     Ok(holds.iter().map(|hold| (hold.record, hold.until_ms)).collect())
 }
 

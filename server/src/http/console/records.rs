@@ -105,7 +105,10 @@ async fn find(app: &App, site: &Shown, asked: &str) -> Result<Result<Uuid, NotFo
     let is_known = app.store.logged(id, record).await?.is_some() || app.store.is_erased(id, record).await?;
     Ok(match by_id {
         _ if is_known => Ok(record),
-        Some(_) => Err((StatusCode::NOT_FOUND, "No record with this id is or was stored here.")),
+        Some(_) => Err((
+            StatusCode::NOT_FOUND,
+            "No record with this id is or was stored here.",
+        )),
         None => Err((
             StatusCode::NOT_FOUND,
             "This receipt is genuine, but its record is neither stored nor listed as erased. Run assent audit.",
@@ -116,13 +119,20 @@ async fn find(app: &App, site: &Shown, asked: &str) -> Result<Result<Uuid, NotFo
 const fn wrong(error: ReceiptError) -> &'static str {
     match error {
         ReceiptError::Malformed => "This is neither a receipt nor the id of a record.",
-        ReceiptError::UnknownKey => "This receipt was signed by another server, or by a key that is not known here.",
+        ReceiptError::UnknownKey => {
+            "This receipt was signed by another server, or by a key that is not known here."
+        }
         ReceiptError::Altered => "This receipt was altered: its signature does not fit.",
         ReceiptError::Unreadable => "The receipt’s content cannot be read.",
     }
 }
 
-async fn overview(app: &App, site: &Shown, asked: &str, error: Option<NotFound>) -> Result<Response, Problem> {
+async fn overview(
+    app: &App,
+    site: &Shown,
+    asked: &str,
+    error: Option<NotFound>,
+) -> Result<Response, Problem> {
     let id = &site.config.id;
     let now_ms = app.clock.now_ms();
     let run = app.store.retention(id).await?.map(|run| Run {
@@ -154,7 +164,10 @@ async fn overview(app: &App, site: &Shown, asked: &str, error: Option<NotFound>)
         holds: &holds,
         trail: &trail,
     });
-    Ok(page::html(error.map_or(StatusCode::OK, |(status, _)| status), html))
+    Ok(page::html(
+        error.map_or(StatusCode::OK, |(status, _)| status),
+        html,
+    ))
 }
 
 const fn in_words(deed: Deed) -> &'static str {
@@ -414,11 +427,7 @@ async fn act(
 }
 
 /// What is to be done, or why the form cannot be used.
-fn read(
-    app: &App,
-    deed: &str,
-    form: &BTreeMap<String, String>,
-) -> Result<Order, (StatusCode, &'static str)> {
+fn read(app: &App, deed: &str, form: &BTreeMap<String, String>) -> Result<Order, (StatusCode, &'static str)> {
     let wrong = |text| (StatusCode::UNPROCESSABLE_ENTITY, text);
     Ok(match deed {
         "export" => Order::Export,
@@ -434,7 +443,9 @@ fn read(
             let today = today(app);
             let last_day = day(form.get("until").map(String::as_str))
                 .filter(|last| (today + 1..=today + HOLD_DAYS_MAX).contains(last))
-                .ok_or_else(|| wrong("A hold needs a last day: tomorrow at the earliest, in ten years at the latest."))?;
+                .ok_or_else(|| {
+                    wrong("A hold needs a last day: tomorrow at the earliest, in ten years at the latest.")
+                })?;
             Order::Hold {
                 reason: reason.to_owned(),
                 until_ms: i64::from(last_day + 1) * DAY_MS - 1,
