@@ -489,24 +489,7 @@ impl SiteConfig {
                 "declare too many hosts or items: their names together must be under 15,000 bytes",
             );
         }
-        // Both stand in data-category, with names that mean different things.
-        if self.marks.contains_key(&Manager::VanillaCookieconsent)
-            && self.marks.contains_key(&Manager::Complianz)
-        {
-            faults.add(
-                "marks.complianz",
-                "cannot be read beside vanilla-cookieconsent: both use data-category",
-            );
-        }
-        for (manager, names) in &self.marks {
-            let path = format!("marks.{}", manager.id());
-            faults.bounded(&path, names.len(), 0, SERVICES_MAX);
-            for (name, meaning) in names {
-                let path = format!("{path}.{name}");
-                faults.text(&path, name);
-                faults.bounded(&path, meaning.categories().len(), 1, Category::ALL.len());
-            }
-        }
+        faults.marks(&self.marks);
         faults.signals(&self.signals);
         if self.retention_days > RETENTION_DAYS_MAX {
             faults.add("retention_days", "must be 0 to 7,305 (twenty years)");
@@ -614,6 +597,25 @@ impl Faults {
                 "service_choice",
                 "is for at most 60 services outside necessary: nobody could choose among more",
             );
+        }
+    }
+
+    fn marks(&mut self, marks: &Marks) {
+        // Both stand in data-category, with names that mean different things.
+        if marks.contains_key(&Manager::VanillaCookieconsent) && marks.contains_key(&Manager::Complianz) {
+            self.add(
+                "marks.complianz",
+                "cannot be read beside vanilla-cookieconsent: both use data-category",
+            );
+        }
+        for (manager, names) in marks {
+            let path = format!("marks.{}", manager.id());
+            self.bounded(&path, names.len(), 0, SERVICES_MAX);
+            for (name, meaning) in names {
+                let path = format!("{path}.{name}");
+                self.text(&path, name);
+                self.bounded(&path, meaning.categories().len(), 1, Category::ALL.len());
+            }
         }
     }
 

@@ -241,9 +241,11 @@ async fn one(
     };
     let site_id = &site.config.id;
     let Some(logged) = app.store.logged(site_id, id).await? else {
-        return Ok(match app.store.is_erased(site_id, id).await? {
-            true => answer(RecordState::Erased),
-            false => unknown(),
+        let is_erased = app.store.is_erased(site_id, id).await?;
+        return Ok(if is_erased {
+            answer(RecordState::Erased)
+        } else {
+            unknown()
         });
     };
     let record = logged.record?;
