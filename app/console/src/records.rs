@@ -197,10 +197,10 @@ fn look_up(page: &RecordsPage<'_>) -> AnyView {
                 {csrf(&page.frame)}
                 <div class="field">
                     <label for="record">"Receipt or record id"</label>
-                    <textarea
-                        id="record" name="record" rows="3" required=true maxlength="8192" spellcheck="false"
-                        autocomplete="off" aria-describedby=described
-                    >{page.asked.to_owned()}</textarea>
+                    <input
+                        id="record" name="record" value=page.asked.to_owned() required=true maxlength="8192"
+                        spellcheck="false" autocomplete="off" aria-describedby=described
+                    />
                 </div>
                 <button class="button">"Look up"</button>
             </form>
