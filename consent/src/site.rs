@@ -21,6 +21,11 @@ pub const LIST_MAX: usize = 100;
 /// The most bytes of a list that the gate reads, so that it fits the gate's buffer beside a name.
 pub const GATE_LIST_LEN_MAX: usize = 15_000;
 
+/// Days for which a record is kept after it has stopped to count, where the owner says nothing else: five years.
+pub const RETENTION_DAYS: u16 = 1_826;
+/// The most days that an owner can set: twenty years.
+pub const RETENTION_DAYS_MAX: u16 = 7_305;
+
 /// Id of the service that stands for Assent itself; it is declared by Assent.
 pub const OWN_SERVICE: &str = "assent";
 
@@ -69,6 +74,9 @@ pub struct SiteConfig {
     /// How the controller is reached. Exports of records name it; the Kantara format cannot do without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<Contact>,
+    /// Days for which a record is kept after it has stopped to count, at most [`RETENTION_DAYS_MAX`].
+    #[serde(default = "retention_days", skip_serializing_if = "is_retention_days")]
+    pub retention_days: u16,
 }
 
 /// How the controller is reached.
@@ -185,6 +193,15 @@ fn is_default(signals: &Signals) -> bool {
 
 const fn yes() -> bool {
     true
+}
+
+const fn retention_days() -> u16 {
+    RETENTION_DAYS
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_retention_days(days: &u16) -> bool {
+    *days == RETENTION_DAYS
 }
 
 /// One technology of one category.
@@ -526,26 +543,12 @@ impl SiteConfig {
                 "declare too many hosts or items: their names together must be under 15,000 bytes",
             );
         }
-        // Both stand in data-category, with names that mean different things.
-        if self.marks.contains_key(&Manager::VanillaCookieconsent)
-            && self.marks.contains_key(&Manager::Complianz)
-        {
-            faults.add(
-                "marks.complianz",
-                "cannot be read beside vanilla-cookieconsent: both use data-category",
-            );
-        }
-        for (manager, names) in &self.marks {
-            let path = format!("marks.{}", manager.id());
-            faults.bounded(&path, names.len(), 0, SERVICES_MAX);
-            for (name, meaning) in names {
-                let path = format!("{path}.{name}");
-                faults.text(&path, name);
-                faults.bounded(&path, meaning.categories().len(), 1, Category::ALL.len());
-            }
-        }
+        faults.marks(&self.marks);
         faults.signals(&self.signals);
         faults.contact(self.contact.as_ref());
+        if self.retention_days > RETENTION_DAYS_MAX {
+            faults.add("retention_days", "must be 0 to 7,305 (twenty years)");
+        }
         faults.0
     }
 }
@@ -680,6 +683,25 @@ impl Faults {
                 "service_choice",
                 "is for at most 60 services outside necessary: nobody could choose among more",
             );
+        }
+    }
+
+    fn marks(&mut self, marks: &Marks) {
+        // Both stand in data-category, with names that mean different things.
+        if marks.contains_key(&Manager::VanillaCookieconsent) && marks.contains_key(&Manager::Complianz) {
+            self.add(
+                "marks.complianz",
+                "cannot be read beside vanilla-cookieconsent: both use data-category",
+            );
+        }
+        for (manager, names) in marks {
+            let path = format!("marks.{}", manager.id());
+            self.bounded(&path, names.len(), 0, SERVICES_MAX);
+            for (name, meaning) in names {
+                let path = format!("{path}.{name}");
+                self.text(&path, name);
+                self.bounded(&path, meaning.categories().len(), 1, Category::ALL.len());
+            }
         }
     }
 
@@ -825,6 +847,7 @@ mod tests {
             "origins[0]"
         );
         assert_eq!(problem(|c| c.rules[0].expiry_days = 400), "rules[0].expiry_days");
+        assert_eq!(problem(|c| c.retention_days = 7_306), "retention_days");
         assert_eq!(
             problem(|c| c.rules[1].on_by_default = vec![Category::Targeting]),
             "rules[1].on_by_default"

@@ -3,8 +3,8 @@
 //!
 //! `cli` reads the command line, `config` makes one typed configuration of it, `serve` starts everything,
 //! `app` puts the routes together. `publish` renders what visitors download; `intake` turns a submission into
-//! a committed record through the queue in `append`; `ledger` signs, checks and audits the logs of the records. Everything that speaks HTTP is in `http`, a module per
-//! resource: to add one, write its module with a `router()` there and merge it in [`app::router`].
+//! a committed record through the queue in `append`; `ledger` signs, checks and audits the logs of the records,
+//! `retention` erases what is kept for too long. Everything that speaks HTTP is in `http`, a module per resource: to add one, write its module with a `router()` there and merge it in [`app::router`].
 
 pub mod app;
 mod append;
@@ -13,6 +13,7 @@ mod backup;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod confirmation;
 mod demo;
 mod embed;
 mod embedded;
@@ -26,6 +27,7 @@ mod listen;
 mod negotiate;
 mod publish;
 mod random;
+mod retention;
 mod serve;
 mod texts;
 mod witness;

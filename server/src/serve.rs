@@ -33,6 +33,7 @@ use crate::{
     listen,
     publish::{PublishError, Published},
     random::SystemRandom,
+    retention,
     witness::{Watch, Witnessed},
 };
 
@@ -328,6 +329,10 @@ async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
         let every = Duration::from_secs(config.witness.every_s.into());
         tokio::spawn(witness(Arc::clone(&app), watches, every, stopped.clone()));
     }
+    let keeping = tokio::spawn({
+        let (app, stopped) = (Arc::clone(&app), stopped.clone());
+        async move { retention::run(&app, stopped).await }
+    });
     let mut ending = stopped;
     let served = tokio::spawn(listen::serve(listener, router(Arc::clone(&app)), async move {
         ended(&mut ending).await;
@@ -339,6 +344,7 @@ async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
         tracing::warn!("some requests did not end in time");
     }
     let due = jobs.await.unwrap_or_default();
+    let _ = keeping.await;
     if tokio::time::timeout(DRAIN, appender.finish()).await.is_err() {
         tracing::error!("the database does not answer; what waited for it was not acknowledged");
     }

@@ -17,9 +17,15 @@ use crate::{
     third_parties::{DAYS_KEPT, PER_DAY_MAX},
 };
 
+mod custody;
 mod ledger;
 pub mod sample;
 
+use custody::{
+    a_held_record_is_erased_by_nobody_before_the_hold_ends, a_hold_that_has_ended_holds_nothing,
+    an_owner_erases_one_record, looks_for_what_is_due_add_up,
+    restricted_records_are_neither_given_out_nor_erased, what_is_kept_for_too_long_goes_in_batches,
+};
 use ledger::{
     an_erased_id_is_not_stored_again, an_erased_record_leaves_its_entry, concurrent_appends_fork_no_log,
     duplicates_and_the_unknown_leave_no_gap_in_the_log, each_new_record_gets_the_next_index_of_its_sites_log,
@@ -76,6 +82,12 @@ pub async fn run<S: Store>(make: impl AsyncFn() -> S) {
         full_tiles_are_hashed_into_the_level_above,
         an_erased_record_leaves_its_entry,
         an_erased_id_is_not_stored_again,
+        a_held_record_is_erased_by_nobody_before_the_hold_ends,
+        a_hold_that_has_ended_holds_nothing,
+        restricted_records_are_neither_given_out_nor_erased,
+        an_owner_erases_one_record,
+        what_is_kept_for_too_long_goes_in_batches,
+        looks_for_what_is_due_add_up,
         signed_heads_are_kept_in_order,
         history_is_newest_first_and_limited,
         history_is_of_one_subject_at_one_site,

@@ -20,4 +20,7 @@ pub use choices::{SHOWN, field};
 pub use document::{MessagePage, message};
 pub use page::{CenterPage, Current, HistoryRow, Moment, News, page};
 pub use replay::{Replay, replay};
-pub use rights::{DataPage, DataRow, ErasedPage, Frame, Rights, RightsTexts, data, erase, erased};
+pub use rights::{
+    DataPage, DataRow, ErasedPage, Frame, HeldRow, RestrictionPage, Rights, RightsTexts, data, erase, erased,
+    restrict, restriction,
+};

@@ -38,16 +38,18 @@ pub(crate) enum Page {
     Rates,
     ThirdParties,
     Notices,
+    Records,
 }
 
 impl Page {
-    const ALL: [Self; 3] = [Self::Rates, Self::ThirdParties, Self::Notices];
+    const ALL: [Self; 4] = [Self::Rates, Self::ThirdParties, Self::Notices, Self::Records];
 
     const fn title(self) -> &'static str {
         match self {
             Self::Rates => "Consent rates",
             Self::ThirdParties => "Third parties",
             Self::Notices => "Notices",
+            Self::Records => "Records",
         }
     }
 
@@ -56,6 +58,7 @@ impl Page {
             Self::Rates => "",
             Self::ThirdParties => "/third-parties",
             Self::Notices => "/notices",
+            Self::Records => "/records",
         }
     }
 }

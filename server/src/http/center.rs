@@ -475,6 +475,16 @@ pub(crate) fn language<'a>(site: &'a Site, wanted: Option<&str>, headers: &Heade
     languages.get(at).map_or("en", String::as_str)
 }
 
+/// What is stored of the visitor.
+#[derive(Default)]
+struct Past {
+    /// Newest first.
+    records: Vec<ConsentRecord>,
+    /// What the law keeps although the visitor had it erased.
+    kept: Vec<ConsentRecord>,
+    is_restricted: bool,
+}
+
 /// What a page is made of.
 struct View<'a> {
     app: &'a App,
@@ -492,18 +502,12 @@ impl View<'_> {
 
     async fn render(&self, status: StatusCode, visitor: Option<&Visitor>, news: Option<News>) -> Response {
         let variant = loader::choose(self.app, self.site, self.client, self.wanted, self.headers);
-        let history = match visitor {
-            Some(visitor) => {
-                let history = self
-                    .app
-                    .store
-                    .history(self.site.id(), visitor.subject, HISTORY_LEN);
-                history.await.map_err(Problem::from)
-            }
-            None => Ok(Vec::new()),
+        let past = match visitor {
+            Some(visitor) => self.past(visitor.subject).await,
+            None => Ok(Past::default()),
         };
-        match (variant, history) {
-            (Ok(variant), Ok(history)) => match self.page(variant, &history, news) {
+        match (variant, past) {
+            (Ok(variant), Ok(past)) => match self.page(variant, &past, news) {
                 Ok(html) => page::html(status, html),
                 Err(problem) => unavailable(problem.status()),
             },
@@ -511,21 +515,35 @@ impl View<'_> {
         }
     }
 
-    fn page(
-        &self,
-        variant: &Variant,
-        records: &[ConsentRecord],
-        news: Option<News>,
-    ) -> Result<String, Problem> {
+    async fn past(&self, subject: Subject) -> Result<Past, Problem> {
+        let site = self.site.id();
+        let store = &self.app.store;
+        let records = store.history(site, subject, HISTORY_LEN).await?;
+        let taken_back = handover::taken_back(self.app, site, subject).await?;
+        let (records, kept) = records
+            .into_iter()
+            .partition(|record| !taken_back.contains(&record.id));
+        Ok(Past {
+            records,
+            kept,
+            is_restricted: store.restriction(site, subject).await?.is_some(),
+        })
+    }
+
+    fn page(&self, variant: &Variant, past: &Past, news: Option<News>) -> Result<String, Problem> {
+        let records = &past.records;
         let notice = &variant.notice;
-        let [data_url, json_url, erase_url] =
-            ["/data", "/data.json", "/erase"].map(|page| self.address(page));
+        let [data_url, json_url, restrict_url, erase_url] =
+            ["/data", "/data.json", "/restrict", "/erase"].map(|page| self.address(page));
         let (language, texts) = rights::texts(&notice.language)?;
-        let rights = (!records.is_empty()).then_some(Rights {
+        let is_stored = !records.is_empty() || !past.kept.is_empty();
+        let rights = is_stored.then_some(Rights {
             texts: &texts,
             language,
             data_url: &data_url,
             json_url: &json_url,
+            restrict_url: &restrict_url,
+            is_restricted: past.is_restricted,
             erase_url: &erase_url,
         });
         let revision = &self.site.revision;

@@ -1,7 +1,8 @@
-//! `/console`: where owners sign in, read their rates, see what their pages load without consent, and what visitors
-//! were shown.
+//! `/console`: where owners sign in, read their rates, see what their pages load without consent, what visitors were
+//! shown, and act on records.
 
 mod notices;
+mod records;
 mod third_parties;
 
 use assent_consent::site::SiteConfig;
@@ -51,6 +52,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route(SIGN_IN, post(sign_in))
         .route(SET_PASSWORD, post(set_password))
         .route(SIGN_OUT, post(sign_out))
+        .merge(records::router())
 }
 
 /// Someone who is signed in.
@@ -265,17 +267,23 @@ async fn sign_out(State(app): State<AppState>, headers: HeaderMap, body: Body) -
     origin::own(&app, &headers)?;
     if let Some(SignedIn { token, .. }) = signed_in(&app, &headers).await? {
         let SignOut { csrf } = body::form(&headers, body).await?;
-        // Hashes are compared, so that the time of the comparison tells nothing about the token.
-        if auth::hash(&csrf) != auth::hash(&auth::csrf_token(&token)) {
-            return Err(Problem::field(
-                StatusCode::FORBIDDEN,
-                "csrf",
-                "does not belong to this session",
-            ));
-        }
+        check_csrf(&auth::csrf_token(&token), &csrf)?;
         app.store.end_session(auth::hash(&token)).await?;
     }
     Ok(page::see_other("/console", &[session_cookie(&app, "", 0)]))
+}
+
+/// Refuses a form that was not made for this session.
+fn check_csrf(expected: &str, sent: &str) -> Result<(), Problem> {
+    // Hashes are compared, so that the time of the comparison tells nothing about the token.
+    if auth::hash(sent) == auth::hash(expected) {
+        return Ok(());
+    }
+    Err(Problem::field(
+        StatusCode::FORBIDDEN,
+        "csrf",
+        "does not belong to this session",
+    ))
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -71,6 +71,7 @@ impl Case {
                 )
                 .await
                 .unwrap()
+                .records
                 .len(),
             1
         );
@@ -202,6 +203,7 @@ async fn what_is_stored_during_the_audit_is_in_order() {
                     )
                     .await
                     .unwrap()
+                    .records
                     .len(),
                 1
             );

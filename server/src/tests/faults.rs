@@ -13,8 +13,9 @@ use assent_consent::{
     notice::Notice, notice::NoticeHash, record::ConsentRecord, record::Subject, site::SiteConfig,
 };
 use assent_store::{
-    Appended, ArchivedNotice, Batch, Erasure, Grant, Logged, OrganisationId, Owner, Rates, Result, Revision,
-    Session, Sighting, SignErasure, SignedHead, Store, StoreError, ThirdPartyDay,
+    Appended, ArchivedNotice, Batch, Batched, Due, Erased, Erasure, Grant, Hold, Logged, Order,
+    OrganisationId, Outcome, Owner, Rates, Restriction, Result, RetentionRun, Revision, Session, Sighting,
+    SignErasure, SignedHead, Store, StoreError, ThirdPartyDay, TrailEntry,
 };
 use async_trait::async_trait;
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -109,7 +110,17 @@ operations! {
     fn append(batch: &Batch) -> Vec<Appended>;
     fn record(site: &str, id: Uuid, subject: Subject) -> Option<ConsentRecord>;
     fn history(site: &str, subject: Subject, limit: u32) -> Vec<ConsentRecord>;
-    fn erase(site: &str, subject: Subject, only: Option<Uuid>, now_ms: i64, sign: SignErasure<'_>) -> Vec<Uuid>;
+    fn erase(site: &str, subject: Subject, only: Option<Uuid>, now_ms: i64, sign: SignErasure<'_>) -> Erased;
+    fn restriction(site: &str, subject: Subject) -> Option<Restriction>;
+    fn restrict(site: &str, subject: Subject, now_ms: i64) -> Option<Restriction>;
+    fn lift_restriction(site: &str, subject: Subject) -> bool;
+    fn holds_of(site: &str, subject: Subject, now_ms: i64) -> Vec<Hold>;
+    fn holds(site: &str, now_ms: i64, limit: u32) -> Vec<Hold>;
+    fn carry_out(site: &str, record: Uuid, owner: Uuid, order: &Order, now_ms: i64, sign: SignErasure<'_>) -> Outcome;
+    fn trail(site: &str, limit: u32) -> Vec<TrailEntry>;
+    fn erase_due(site: &str, due: &Due, now_ms: i64, sign: SignErasure<'_>) -> Batched;
+    fn note_retention(site: &str, ran_at_ms: i64, erased: u64, spared: u64) -> ();
+    fn retention(site: &str) -> Option<RetentionRun>;
     fn is_erased(site: &str, id: Uuid) -> bool;
     fn log_size(site: &str) -> u64;
     fn log_tile(site: &str, level: u8, number: u64) -> Option<Vec<u8>>;

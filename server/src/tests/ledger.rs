@@ -231,6 +231,7 @@ async fn erased_entries_are_listed() {
             .erase("shop", subject, Some(id_of(2)), super::NOW_MS, &sign)
             .await
             .unwrap()
+            .records
             .len(),
         1
     );

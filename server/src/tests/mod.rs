@@ -3,6 +3,7 @@
 
 mod center;
 mod console;
+mod console_records;
 mod exports;
 mod faults;
 mod handover;
@@ -10,6 +11,7 @@ mod ledger;
 mod loader;
 mod notices;
 mod records;
+mod retention;
 mod rights;
 mod third_parties;
 mod verify;

@@ -39,3 +39,6 @@ create index record_by_subject on record (site_number, subject, received_at_ms);
 
 -- The records of a site's log, in order. No index is taken twice.
 create unique index record_by_leaf on record (site_number, leaf);
+
+-- What is kept for too long, oldest first (migrations/0006_custody.sql).
+create index record_by_expiry on record (site_number, expires_at_ms, id);

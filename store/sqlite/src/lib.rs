@@ -10,11 +10,13 @@
 
 mod backup;
 mod cell;
+mod custody;
 mod erasure;
 mod ledger;
 mod owners;
 mod rates;
 mod records;
+mod retention;
 mod sites;
 mod third_parties;
 mod tokens;
@@ -28,8 +30,9 @@ use assent_consent::{
     site::SiteConfig,
 };
 use assent_store::{
-    Appended, ArchivedNotice, Batch, Erasure, Grant, Logged, OrganisationId, Owner, Rates, Result, Revision,
-    Session, Sighting, SignErasure, SignedHead, Store, StoreError, ThirdPartyDay,
+    Appended, ArchivedNotice, Batch, Batched, Due, Erased, Erasure, Grant, Hold, Logged, Order,
+    OrganisationId, Outcome, Owner, Rates, Restriction, Result, RetentionRun, Revision, Session, Sighting,
+    SignErasure, SignedHead, Store, StoreError, ThirdPartyDay, TrailEntry,
 };
 use async_trait::async_trait;
 use sqlx::{
@@ -210,12 +213,60 @@ impl Store for SqliteStore {
         only: Option<Uuid>,
         now_ms: i64,
         sign: SignErasure<'_>,
-    ) -> Result<Vec<Uuid>> {
+    ) -> Result<Erased> {
         erasure::erase(&self.writer, site, subject, only, now_ms, sign).await
     }
 
     async fn is_erased(&self, site: &str, id: Uuid) -> Result<bool> {
         erasure::is_erased(&self.readers, site, id).await
+    }
+
+    async fn restriction(&self, site: &str, subject: Subject) -> Result<Option<Restriction>> {
+        custody::restriction(&self.readers, site, subject).await
+    }
+
+    async fn restrict(&self, site: &str, subject: Subject, now_ms: i64) -> Result<Option<Restriction>> {
+        custody::restrict(&self.writer, site, subject, now_ms).await
+    }
+
+    async fn lift_restriction(&self, site: &str, subject: Subject) -> Result<bool> {
+        custody::lift_restriction(&self.writer, site, subject).await
+    }
+
+    async fn holds_of(&self, site: &str, subject: Subject, now_ms: i64) -> Result<Vec<Hold>> {
+        custody::holds_of(&self.readers, site, subject, now_ms).await
+    }
+
+    async fn holds(&self, site: &str, now_ms: i64, limit: u32) -> Result<Vec<Hold>> {
+        custody::holds(&self.readers, site, now_ms, limit).await
+    }
+
+    async fn carry_out(
+        &self,
+        site: &str,
+        record: Uuid,
+        owner: Uuid,
+        order: &Order,
+        now_ms: i64,
+        sign: SignErasure<'_>,
+    ) -> Result<Outcome> {
+        custody::carry_out(&self.writer, site, record, owner, order, now_ms, sign).await
+    }
+
+    async fn trail(&self, site: &str, limit: u32) -> Result<Vec<TrailEntry>> {
+        custody::trail(&self.readers, site, limit).await
+    }
+
+    async fn erase_due(&self, site: &str, due: &Due, now_ms: i64, sign: SignErasure<'_>) -> Result<Batched> {
+        retention::erase_due(&self.writer, site, due, now_ms, sign).await
+    }
+
+    async fn note_retention(&self, site: &str, ran_at_ms: i64, erased: u64, spared: u64) -> Result<()> {
+        retention::note(&self.writer, site, ran_at_ms, erased, spared).await
+    }
+
+    async fn retention(&self, site: &str) -> Result<Option<RetentionRun>> {
+        retention::last(&self.readers, site).await
     }
 
     async fn log_size(&self, site: &str) -> Result<u64> {

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use assent_consent::notice::Notice;
 use assent_store::{
-    Appended, Batch, Grant, Kinds, Measure, NewRecord, OrganisationId, Sighting, Store, StoreError, WaitsFor,
+    Appended, Batch, Grant, Kinds, Measure, NewRecord, Order, OrganisationId, Outcome, Sighting, Store,
+    StoreError, WaitsFor,
     conformance::sample::{self, HOUR, NOW_MS},
 };
 use assent_store_sqlite::SqliteStore;
@@ -168,6 +169,66 @@ async fn an_altered_third_party_is_inconsistent() {
     }
 }
 
+#[tokio::test]
+async fn an_altered_line_of_the_trail_is_inconsistent() {
+    let record = sample::id(0);
+    let read = async |store: &SqliteStore, _: &Notice| {
+        if store.trail("shop", 9).await?.is_empty() {
+            let owner = store
+                .ensure_owner(ORGANISATION, Uuid::from_u128(2), "owner@localhost")
+                .await?;
+            let order = Order::Export;
+            let outcome = store
+                .carry_out("shop", record, owner.id, &order, NOW_MS, &|_| [0; 64])
+                .await?;
+            assert_eq!(outcome, Outcome::Done);
+        }
+        store.trail("shop", 9).await.map(drop)
+    };
+    for (statement, column) in [
+        ("update trail set deed = 'shred'", "deed"),
+        ("update trail set record_id = x'00'", "record_id"),
+    ] {
+        assert_eq!(after(statement, read).await, ("trail", column));
+    }
+}
+
+#[tokio::test]
+async fn an_altered_restriction_is_inconsistent() {
+    let read = async |store: &SqliteStore, _: &Notice| {
+        if store.restriction("shop", sample::subject(0)).await?.is_none() {
+            store.restrict("shop", sample::subject(0), NOW_MS).await?;
+        }
+        Ok(())
+    };
+    let statement = "update restriction set asked_by = 'nobody'";
+    assert_eq!(after(statement, read).await, ("restriction", "asked_by"));
+}
+
+/// Whatever a statement that deletes records forgets, the schema does not.
+#[tokio::test]
+async fn the_schema_keeps_a_held_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("assent.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    fill(&store).await;
+    let owner = store
+        .ensure_owner(ORGANISATION, Uuid::from_u128(2), "owner@localhost")
+        .await
+        .unwrap();
+    let order = Order::Hold {
+        reason: "A lawsuit".to_owned(),
+        until_ms: NOW_MS + 1,
+    };
+    let held = store.carry_out("shop", sample::id(0), owner.id, &order, NOW_MS, &|_| [0; 64]);
+    assert_eq!(held.await.unwrap(), Outcome::Done);
+    let options = SqliteConnectOptions::new().filename(&path).foreign_keys(true);
+    let database = SqlitePool::connect_with(options).await.unwrap();
+    let refused = sqlx::query("delete from record").execute(&database).await;
+    assert!(refused.is_err());
+    store.close().await;
+}
+
 /// Each statement of this crate stands in `.sqlx`, so none can be forgotten here.
 #[tokio::test]
 async fn no_statement_scans_a_table_that_grows() {
@@ -248,7 +309,7 @@ async fn two_processes_append_to_one_log_without_gap() {
             let erased = store
                 .erase("shop", sample::subject(number), None, NOW_MS, &|_| [7; 64])
                 .await;
-            assert_eq!(erased.unwrap().len(), 1);
+            assert_eq!(erased.unwrap().records.len(), 1);
         }
     }
     for store in [&one, &other] {
@@ -299,7 +360,7 @@ async fn nothing_of_an_erased_record_is_left_in_the_file() {
         .erase("shop", subject, None, NOW_MS, &|_| [0; 64])
         .await
         .unwrap();
-    assert_eq!(erased, [record.id]);
+    assert_eq!(erased.records, [record.id]);
     store.close().await;
     assert!(!parts.iter().any(|part| holds(*part)));
 }

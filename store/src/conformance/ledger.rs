@@ -12,7 +12,7 @@ use super::{
 use crate::{Appended, Batch, Erasure, SignedHead, Store};
 
 /// What stands for the signature of an erasure: all that a store does with one is keep it.
-fn signature(leaf: u64) -> [u8; 64] {
+pub(super) fn signature(leaf: u64) -> [u8; 64] {
     let mut signature = [7; 64];
     signature[..8].copy_from_slice(&leaf.to_be_bytes());
     signature
@@ -189,7 +189,7 @@ pub(super) async fn an_erased_record_leaves_its_entry(store: &dyn Store) {
     let (id, subject) = (records[2].id, records[2].subject);
     let erase = async |site, subject| {
         let erased = store.erase(site, subject, Some(id), NOW_MS, &signature).await;
-        erased.expect("erases") == [id]
+        erased.expect("erases").records == [id]
     };
     assert!(
         !erase("shop", sample::subject(9)).await,
@@ -219,7 +219,7 @@ pub(super) async fn an_erased_record_leaves_its_entry(store: &dyn Store) {
     let erased = store
         .erase("shop", last.1, Some(last.0), NOW_MS, &signature)
         .await;
-    assert_eq!(erased.expect("erases"), [last.0]);
+    assert_eq!(erased.expect("erases").records, [last.0]);
     append(store, &[&site.record(7)]).await;
     assert_eq!(store.log_size("shop").await.expect("reads"), 5);
     assert_eq!(store.log_records("shop", 3, 10).await.expect("reads")[0].leaf, 4);
@@ -237,10 +237,11 @@ pub(super) async fn an_erased_id_is_not_stored_again(store: &dyn Store) {
     elsewhere.subject = subject;
     append(store, &[&elsewhere]).await;
 
-    let mut erased = store
+    let erased = store
         .erase("shop", subject, None, NOW_MS, &signature)
         .await
         .expect("erases");
+    let mut erased = erased.records;
     erased.sort();
     let mut ids = [records[0].id, records[1].id];
     ids.sort();

@@ -8,7 +8,7 @@ use assent_consent::{
     notice::{Notice, NoticeHash, Texts, categories},
     record::{Choice, ConsentRecord, Event, Method, Salt, Subject},
     signals::settings::Signals,
-    site::{Blocking, Item, ItemKind, LocalText, Rule, Service, SiteConfig},
+    site::{Blocking, Item, ItemKind, LocalText, RETENTION_DAYS, Rule, Service, SiteConfig},
 };
 use serde::{Deserialize, Deserializer, de};
 use uuid::Uuid;
@@ -45,6 +45,7 @@ pub fn config(site: &str) -> SiteConfig {
         reload_on_withdrawal: false,
         service_choice: false,
         contact: None,
+        retention_days: RETENTION_DAYS,
     }
 }
 
