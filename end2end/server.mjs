@@ -43,13 +43,15 @@ export class Server {
     this.url = `http://127.0.0.1:${port}`;
     this.options = options;
     this.output = '';
+    /** The program that starts the server, with its arguments; none: it starts by itself. */
+    this.under = [];
     /** Site → the first of its origins. */
     this.sites = new Map();
   }
 
-  /** A server with an empty data folder, not yet started. `options` are further flags of `assent serve`. */
-  static async prepare({ host = 'assent.test', options = [] } = {}) {
-    return new Server(await mkdtemp(join(tmpdir(), 'assent-test-')), await freePort(), host, options);
+  /** A server with an empty data folder (`data`, else a new one), not yet started. `options` are further flags of `assent serve`. */
+  static async prepare({ host = 'assent.test', options = [], data } = {}) {
+    return new Server(data ?? (await mkdtemp(join(tmpdir(), 'assent-test-'))), await freePort(), host, options);
   }
 
   /** Publishes a site's configuration as its next revision, also while the server runs. */
@@ -60,17 +62,26 @@ export class Server {
     await run(BINARY, ['publish', file, '--data', this.data]);
   }
 
-  /** Starts, or starts again on the same port and data. */
-  async start() {
+  /** Starts the process, and waits for nothing. */
+  spawn() {
+    const [program, ...options] = [...this.under, BINARY];
     this.process = spawn(
-      BINARY,
-      ['serve', '--data', this.data, '--listen', `127.0.0.1:${this.port}`, '--public-url', this.origin, ...this.options],
+      program,
+      [
+        ...options,
+        'serve', '--data', this.data, '--listen', `127.0.0.1:${this.port}`, '--public-url', this.origin, ...this.options,
+      ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     this.ended = new Promise((done) => this.process.once('exit', done));
     for (const stream of [this.process.stdout, this.process.stderr]) {
       stream.on('data', (text) => (this.output += text));
     }
+  }
+
+  /** Starts, or starts again on the same port and data. */
+  async start() {
+    this.spawn();
     await until(
       async () => {
         if (this.process.exitCode !== null) throw new Error(`the server ended:\n${this.output}`);

@@ -12,6 +12,7 @@
 //! [`ConsentRecord::commitment`]: crate::record::ConsentRecord::commitment
 
 pub mod checkpoint;
+pub mod erasure;
 pub mod merkle;
 pub mod note;
 pub mod proof;

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     Category,
     decision::Model,
-    site::{ItemKind, OWN_SERVICE, Rule, Service, SiteConfig},
+    site::{ItemKind, LegalBasis, OWN_SERVICE, Rule, Service, SiteConfig},
 };
 
 /// SHA-256 of a notice, as 64 lower-case hexadecimal digits in text.
@@ -218,6 +218,8 @@ texts! {
     method_center,
     /// A choice made through the site's own control.
     method_api,
+    /// A choice made on the placeholder of an embed.
+    method_embed,
     /// Said when the link into the center is used up or too old.
     center_link_expired,
     /// What Assent's own items are for.
@@ -279,6 +281,10 @@ pub struct Notice {
     pub rule: String,
     /// What the rule asks for.
     pub model: Model,
+    /// Where the rule applies: ISO 3166-1 country codes, or `*` for everywhere that no other rule of the site names.
+    pub regions: Vec<String>,
+    /// Days for which a choice counts under the rule.
+    pub expiry_days: u16,
     /// Language tag.
     pub language: String,
     /// Who is responsible.
@@ -295,7 +301,9 @@ pub struct Notice {
     pub banner_html: String,
     /// The banner's styles.
     pub banner_css: String,
-    /// The dialog's styles.
+    /// The dialog's markup, as it opens before a choice and without a signal.
+    pub dialog_html: String,
+    /// The dialog's styles, which come after the banner's.
     pub dialog_css: String,
     /// All wordings.
     pub texts: Texts,
@@ -312,6 +320,8 @@ pub struct NoticeCategory {
     pub label: String,
     /// Its description.
     pub text: String,
+    /// What its use rests on.
+    pub legal_basis: LegalBasis,
     /// Its services.
     pub services: Vec<NoticeService>,
 }
@@ -327,6 +337,8 @@ pub struct NoticeService {
     pub provider: String,
     /// What it is for.
     pub purpose: String,
+    /// What its use rests on.
+    pub legal_basis: LegalBasis,
     /// The provider's policy; empty if none is known.
     pub policy_url: String,
     /// Hosts that it loads from, as declared.
@@ -399,22 +411,32 @@ pub fn categories(config: &SiteConfig, rule: &Rule, texts: &Texts, language: &st
                 id: category,
                 label: label.to_owned(),
                 text: text.to_owned(),
+                legal_basis: LegalBasis::of(category, rule.model),
                 services: own
                     .into_iter()
-                    .chain(declared.map(|service| shown_service(config, service, texts, language)))
+                    .chain(declared.map(|service| shown_service(config, rule, service, texts, language)))
                     .collect(),
             }
         })
         .collect()
 }
 
-fn shown_service(config: &SiteConfig, service: &Service, texts: &Texts, language: &str) -> NoticeService {
+fn shown_service(
+    config: &SiteConfig,
+    rule: &Rule,
+    service: &Service,
+    texts: &Texts,
+    language: &str,
+) -> NoticeService {
     let fallback = config.default_language();
     NoticeService {
         id: service.id.clone(),
         name: service.name.clone(),
         provider: service.provider.clone(),
         purpose: service.purpose.get(language, fallback).to_owned(),
+        legal_basis: service
+            .legal_basis
+            .unwrap_or(LegalBasis::of(service.category, rule.model)),
         policy_url: service.policy_url.clone().unwrap_or_default(),
         hosts: service.hosts.clone(),
         items: service
@@ -458,6 +480,7 @@ fn own_service(config: &SiteConfig, rule: &Rule, texts: &Texts) -> NoticeService
         name: "Assent".to_owned(),
         provider: config.controller.clone(),
         purpose: texts.own_purpose.clone(),
+        legal_basis: LegalBasis::Necessary,
         policy_url: String::new(),
         hosts: Vec::new(),
         items: [

@@ -203,7 +203,7 @@ mod tests {
         // (printf 'assent record v1\0'; cat record.json) | sha256sum
         assert_eq!(
             hex::encode(record().commitment()),
-            "1361ede85c4087fa2454b2288930ea133cfbf62c5e5975bd98e94303d32791cb"
+            "7844a5fea11c294d947ecbab6cc37960910f93c78dee1673a9b2427bf1aae4ff"
         );
     }
 

@@ -25,9 +25,14 @@ pub enum Method {
     Center,
     /// By the site's own control, through `window.assent`.
     Api,
+    /// On the placeholder of a held embed, by "Always allow".
+    Embed,
 }
 
 impl Method {
+    /// Every way.
+    pub const ALL: [Self; 5] = [Self::Banner, Self::Dialog, Self::Center, Self::Api, Self::Embed];
+
     /// The id as it stands in JSON.
     pub const fn id(self) -> &'static str {
         match self {
@@ -35,14 +40,58 @@ impl Method {
             Self::Dialog => "dialog",
             Self::Center => "center",
             Self::Api => "api",
+            Self::Embed => "embed",
         }
     }
 
     /// Reads an id.
     pub fn from_id(id: &str) -> Option<Self> {
-        [Self::Banner, Self::Dialog, Self::Center, Self::Api]
-            .into_iter()
-            .find(|method| method.id() == id)
+        Self::ALL.into_iter().find(|method| method.id() == id)
+    }
+}
+
+/// What a record tells of. Expiry is none of these: it comes without a record, at [`ConsentRecord::expires_at_ms`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Event {
+    /// A first choice, with something optional allowed.
+    Given,
+    /// Nothing optional was allowed, when the banner asked or as a first choice.
+    Refused,
+    /// The banner asked again, and something optional was allowed.
+    Renewed,
+    /// The visitor came back to an earlier choice, and something optional is allowed still or anew.
+    Changed,
+    /// The visitor came back to an earlier choice, and nothing optional is allowed any more.
+    Withdrawn,
+}
+
+impl Event {
+    /// What a decision was, by what its own submission says.
+    ///
+    /// The record before is not looked up for it: that would cost a read for each record that is stored. It stands in the
+    /// record's signed bytes without being stored, so what version 1 says here can never change.
+    pub fn of(asked: bool, previous: Option<Uuid>, choice: Choice, services: &Services) -> Self {
+        let allows =
+            Categories::from(choice) != Categories::NECESSARY || services.values().any(|answer| *answer);
+        match (allows, previous, asked) {
+            (true, None, _) => Self::Given,
+            (true, Some(_), true) => Self::Renewed,
+            (true, Some(_), false) => Self::Changed,
+            (false, Some(_), false) => Self::Withdrawn,
+            (false, _, _) => Self::Refused,
+        }
+    }
+
+    /// The id as it stands in JSON.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Given => "given",
+            Self::Refused => "refused",
+            Self::Renewed => "renewed",
+            Self::Changed => "changed",
+            Self::Withdrawn => "withdrawn",
+        }
     }
 }
 
@@ -265,6 +314,8 @@ pub struct ConsentRecord {
     pub rule: String,
     /// Language of the notice.
     pub language: String,
+    /// What happened, [`Event::of`] the fields below.
+    pub event: Event,
     /// Where the choice was made.
     pub method: Method,
     /// The choice.
@@ -297,6 +348,7 @@ struct Canonical<'a> {
     choice: CanonicalChoice,
     decided_at_ms: i64,
     dnt: bool,
+    event: Event,
     expires_at_ms: i64,
     gpc: bool,
     id: Uuid,
@@ -344,6 +396,7 @@ impl ConsentRecord {
             },
             decided_at_ms: self.decided_at_ms,
             dnt: self.dnt,
+            event: self.event,
             expires_at_ms: self.expires_at_ms,
             gpc: self.gpc,
             id: self.id,
@@ -396,7 +449,8 @@ mod tests {
                 notice: NoticeHash(notice),
                 rule,
                 language,
-                method: Method::Center,
+                event: Event::of(asked, None, Categories::granted(bits).into(), &services),
+                method: Method::Embed,
                 choice: Categories::granted(bits).into(),
                 services,
                 asked,
@@ -481,6 +535,32 @@ mod tests {
         assert_eq!(check("pixel", false), Err("services"));
         assert_eq!(check("session", false), Err("services"));
         assert_eq!(check_services(&Services::new(), choice, &offered), Ok(()));
+    }
+
+    #[test]
+    fn an_event_follows_from_the_submission() {
+        let of = |asked, previous: bool, bits, exception: Option<bool>| {
+            let services = exception
+                .map(|answer| ("maps".to_owned(), answer))
+                .into_iter()
+                .collect();
+            let previous = previous.then_some(Uuid::nil());
+            Event::of(asked, previous, Categories::granted(bits).into(), &services)
+        };
+        for asked in [true, false] {
+            assert_eq!(of(asked, false, 0b1000, None), Event::Given);
+            assert_eq!(of(asked, false, 0, None), Event::Refused);
+        }
+        assert_eq!(of(true, true, 0b0010, None), Event::Renewed);
+        assert_eq!(of(true, true, 0, None), Event::Refused);
+        assert_eq!(of(false, true, 0b0100, None), Event::Changed);
+        assert_eq!(of(false, true, 0, None), Event::Withdrawn);
+        assert_eq!(
+            of(false, true, 0, Some(true)),
+            Event::Changed,
+            "one service is something"
+        );
+        assert_eq!(of(false, false, 0b0100, Some(false)), Event::Given);
     }
 
     #[test]

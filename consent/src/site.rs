@@ -21,6 +21,11 @@ pub const LIST_MAX: usize = 100;
 /// The most bytes of a list that the gate reads, so that it fits the gate's buffer beside a name.
 pub const GATE_LIST_LEN_MAX: usize = 15_000;
 
+/// Days for which a record is kept after it has stopped to count, where the owner says nothing else: five years.
+pub const RETENTION_DAYS: u16 = 1_826;
+/// The most days that an owner can set: twenty years.
+pub const RETENTION_DAYS_MAX: u16 = 7_305;
+
 /// Id of the service that stands for Assent itself; it is declared by Assent.
 pub const OWN_SERVICE: &str = "assent";
 
@@ -66,6 +71,55 @@ pub struct SiteConfig {
     /// Whether the visitor can choose among the services of a category one by one.
     #[serde(default)]
     pub service_choice: bool,
+    /// How the controller is reached. Exports of records name it; the Kantara format cannot do without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<Contact>,
+    /// Days for which a record is kept after it has stopped to count, at most [`RETENTION_DAYS_MAX`].
+    #[serde(default = "retention_days", skip_serializing_if = "is_retention_days")]
+    pub retention_days: u16,
+}
+
+/// How the controller is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contact {
+    /// Who to ask for: a person or an office.
+    pub name: String,
+    /// Postal address, without the country.
+    pub address: String,
+    /// Its country, an ISO 3166-1 code (`DE`).
+    pub country: String,
+    /// E-mail address.
+    pub email: String,
+    /// Telephone number.
+    pub phone: String,
+}
+
+/// What the use of a category or a service rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LegalBasis {
+    /// Strictly necessary for what the visitor asked for; needs no consent (`ePrivacy` Directive, Article 5(3)).
+    Necessary,
+    /// Consent: nothing runs before it (GDPR, Article 6(1)(a)).
+    Consent,
+    /// A legitimate interest: runs until the visitor objects (GDPR, Article 6(1)(f); likewise the opt-out of US laws).
+    LegitimateInterest,
+    /// A contract with the visitor (GDPR, Article 6(1)(b)).
+    Contract,
+    /// A legal obligation (GDPR, Article 6(1)(c)).
+    LegalObligation,
+}
+
+impl LegalBasis {
+    /// What a category rests on under a rule's model.
+    pub const fn of(category: Category, model: Model) -> Self {
+        match (category, model) {
+            (Category::Necessary, _) => Self::Necessary,
+            (_, Model::OptIn) => Self::Consent,
+            _ => Self::LegitimateInterest,
+        }
+    }
 }
 
 /// Automatic blocking: tags, frames, pictures and calls of third parties wait for their category without a mark.
@@ -120,6 +174,11 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// What is granted before a choice, as far as no signal objects.
+    pub fn before_choice(&self) -> Categories {
+        self.on_by_default.iter().copied().collect::<Categories>() | Categories::NECESSARY
+    }
+
     /// The signals that count as an objection to targeting.
     pub fn honours(&self) -> Objections {
         Objections::default()
@@ -136,6 +195,15 @@ const fn yes() -> bool {
     true
 }
 
+const fn retention_days() -> u16 {
+    RETENTION_DAYS
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_retention_days(days: &u16) -> bool {
+    *days == RETENTION_DAYS
+}
+
 /// One technology of one category.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -150,6 +218,9 @@ pub struct Service {
     pub provider: String,
     /// What it is for, in plain words.
     pub purpose: LocalText,
+    /// What its use rests on, where it is necessary and the owner wants to name more than that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legal_basis: Option<LegalBasis>,
     /// The provider's privacy policy, http(s).
     #[serde(default)]
     pub policy_url: Option<String>,
@@ -472,25 +543,12 @@ impl SiteConfig {
                 "declare too many hosts or items: their names together must be under 15,000 bytes",
             );
         }
-        // Both stand in data-category, with names that mean different things.
-        if self.marks.contains_key(&Manager::VanillaCookieconsent)
-            && self.marks.contains_key(&Manager::Complianz)
-        {
-            faults.add(
-                "marks.complianz",
-                "cannot be read beside vanilla-cookieconsent: both use data-category",
-            );
-        }
-        for (manager, names) in &self.marks {
-            let path = format!("marks.{}", manager.id());
-            faults.bounded(&path, names.len(), 0, SERVICES_MAX);
-            for (name, meaning) in names {
-                let path = format!("{path}.{name}");
-                faults.text(&path, name);
-                faults.bounded(&path, meaning.categories().len(), 1, Category::ALL.len());
-            }
-        }
+        faults.marks(&self.marks);
         faults.signals(&self.signals);
+        faults.contact(self.contact.as_ref());
+        if self.retention_days > RETENTION_DAYS_MAX {
+            faults.add("retention_days", "must be 0 to 7,305 (twenty years)");
+        }
         faults.0
     }
 }
@@ -536,6 +594,14 @@ impl Faults {
         if let Some(url) = &service.policy_url {
             self.web_url(&format!("{path}.policy_url"), url);
         }
+        if service.legal_basis.is_some()
+            && (service.category != Category::Necessary || service.legal_basis == Some(LegalBasis::Consent))
+        {
+            self.add(
+                &format!("{path}.legal_basis"),
+                "is for necessary services, and not consent: what others rest on follows from the rule's model",
+            );
+        }
         self.local_text(&format!("{path}.purpose"), &service.purpose);
         self.bounded(&format!("{path}.hosts"), service.hosts.len(), 0, LIST_MAX);
         for (at, host) in service.hosts.iter().enumerate() {
@@ -574,6 +640,29 @@ impl Faults {
         }
     }
 
+    fn contact(&mut self, contact: Option<&Contact>) {
+        let Some(contact) = contact else { return };
+        for (field, text) in [
+            ("contact.name", &contact.name),
+            ("contact.address", &contact.address),
+            ("contact.phone", &contact.phone),
+        ] {
+            self.text(field, text);
+        }
+        if contact.country.len() != 2 || !contact.country.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            self.add("contact.country", "must be an ISO 3166-1 country code such as DE");
+        }
+        let is_address = contact.email.split_once('@').is_some_and(|(name, host)| {
+            !name.is_empty()
+                && host.contains('.')
+                && !host.contains('@')
+                && !contact.email.contains(char::is_whitespace)
+        });
+        if !is_address || contact.email.len() > 254 {
+            self.add("contact.email", "must be an e-mail address");
+        }
+    }
+
     fn service_choice(&mut self, config: &SiteConfig) {
         let mut codes = BTreeSet::new();
         let mut optional = 0;
@@ -594,6 +683,25 @@ impl Faults {
                 "service_choice",
                 "is for at most 60 services outside necessary: nobody could choose among more",
             );
+        }
+    }
+
+    fn marks(&mut self, marks: &Marks) {
+        // Both stand in data-category, with names that mean different things.
+        if marks.contains_key(&Manager::VanillaCookieconsent) && marks.contains_key(&Manager::Complianz) {
+            self.add(
+                "marks.complianz",
+                "cannot be read beside vanilla-cookieconsent: both use data-category",
+            );
+        }
+        for (manager, names) in marks {
+            let path = format!("marks.{}", manager.id());
+            self.bounded(&path, names.len(), 0, SERVICES_MAX);
+            for (name, meaning) in names {
+                let path = format!("{path}.{name}");
+                self.text(&path, name);
+                self.bounded(&path, meaning.categories().len(), 1, Category::ALL.len());
+            }
         }
     }
 
@@ -739,6 +847,7 @@ mod tests {
             "origins[0]"
         );
         assert_eq!(problem(|c| c.rules[0].expiry_days = 400), "rules[0].expiry_days");
+        assert_eq!(problem(|c| c.retention_days = 7_306), "retention_days");
         assert_eq!(
             problem(|c| c.rules[1].on_by_default = vec![Category::Targeting]),
             "rules[1].on_by_default"
@@ -915,6 +1024,58 @@ mod tests {
         assert_eq!(config.check(), Ok(()));
         config.service_choice = true;
         assert_eq!(config.check().expect_err("one code").field, "services[2].id");
+    }
+
+    #[test]
+    fn a_legal_basis_is_named_for_necessary_services_only() {
+        let named = |at: usize, basis| {
+            let mut config = config();
+            config.services[at].legal_basis = Some(basis);
+            config.faults().into_iter().map(|fault| fault.field).next()
+        };
+        assert_eq!(named(1, LegalBasis::Contract), None);
+        assert_eq!(
+            named(1, LegalBasis::Consent).as_deref(),
+            Some("services[1].legal_basis")
+        );
+        assert_eq!(
+            named(0, LegalBasis::LegitimateInterest).as_deref(),
+            Some("services[0].legal_basis")
+        );
+        assert_eq!(
+            LegalBasis::of(Category::Targeting, Model::OptIn),
+            LegalBasis::Consent
+        );
+        assert_eq!(
+            LegalBasis::of(Category::Targeting, Model::OptOut),
+            LegalBasis::LegitimateInterest
+        );
+        assert_eq!(
+            LegalBasis::of(Category::Necessary, Model::OptIn),
+            LegalBasis::Necessary
+        );
+    }
+
+    #[test]
+    fn a_contact_is_whole() {
+        let mut config = config();
+        let contact = Contact {
+            name: "The data protection officer".to_owned(),
+            address: "1 High Street, 10115 Berlin".to_owned(),
+            country: "DE".to_owned(),
+            email: "privacy@shop.example".to_owned(),
+            phone: "+49 30 1234567".to_owned(),
+        };
+        config.contact = Some(contact.clone());
+        assert_eq!(config.faults(), []);
+        config.contact = Some(Contact {
+            phone: String::new(),
+            country: "Germany".to_owned(),
+            email: "privacy".to_owned(),
+            ..contact
+        });
+        let fields: Vec<_> = config.faults().into_iter().map(|fault| fault.field).collect();
+        assert_eq!(fields, ["contact.phone", "contact.country", "contact.email"]);
     }
 
     #[test]

@@ -63,6 +63,16 @@ for (const colorScheme of SCHEMES) {
     await page.waitForLoadState();
     await openAll(page.locator('main'));
     await clean(page);
+    for (const name of ['data', 'restrict', 'erase']) {
+      await page.goto(`${shop.server.origin}/c/shop/${name}`);
+      await clean(page);
+    }
+    for (const name of ['restrict', 'restrict', 'erase']) {
+      await page.goto(`${shop.server.origin}/c/shop/${name}`);
+      await page.locator('form.sure button').click();
+      await page.locator('.signed').waitFor();
+      await clean(page);
+    }
     await visitor.close();
   });
 }
@@ -82,7 +92,7 @@ for (const colorScheme of SCHEMES) {
   });
 }
 
-test('console: sign-in, password, rates, third parties, light and dark', async () => {
+test('console: sign-in, password, rates, third parties, records, light and dark', async () => {
   const visitor = await shop.visitor();
   const page = await visitor.context.newPage();
   const eachScheme = async () => {
@@ -114,6 +124,31 @@ test('console: sign-in, password, rates, third parties, light and dark', async (
   await page.getByRole('link', { name: 'Third parties' }).click();
   await until(async () => (await page.reload(), await page.locator('tbody tr').count()) === 2, 'the lines');
   await openAll(page.locator('main'));
+  await eachScheme();
+  const { record } = await shopper.consent();
+  const lookUp = async (text) => {
+    await page.getByRole('link', { name: 'Records' }).click();
+    await page.getByLabel('Receipt or record id').fill(text);
+    await page.getByRole('button', { name: 'Look up' }).click();
+  };
+  await lookUp('nothing');
+  await eachScheme();
+  await lookUp(record);
+  await page.getByLabel('Reason').fill('A claim');
+  await openAll(page.locator('main'));
+  await eachScheme();
+  await page.getByRole('link', { name: 'Erase …' }).click();
+  await eachScheme();
+  await page.getByRole('link', { name: 'Keep it' }).click();
+  await page.getByLabel('Reason').fill('A claim');
+  await page.getByLabel('Until').fill(new Date(Date.now() + 9 * 86_400_000).toISOString().slice(0, 10));
+  await page.getByRole('button', { name: 'Hold', exact: true }).click();
+  await page.getByRole('heading', { name: /On legal hold/ }).waitFor();
+  await page.getByRole('button', { name: 'Restrict use' }).click();
+  await page.getByRole('heading', { name: /Use restricted/ }).waitFor();
+  await eachScheme();
+  await page.getByRole('link', { name: 'Records' }).click();
+  assert.equal(await page.locator('tbody tr').count(), 3);
   await eachScheme();
   await shopper.close();
   await visitor.close();

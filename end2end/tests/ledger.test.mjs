@@ -2,13 +2,15 @@
 // `assent audit`; and one byte changed in the database file.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { createHash, createPublicKey, randomBytes, verify } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { createHash, createPublicKey, verify } from 'node:crypto';
+import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { BINARY, Server, until } from '../server.mjs';
 import { config } from '../site.mjs';
+import { submission } from '../submission.mjs';
 
 const ORIGIN = 'http://shop.test';
 const RECORDS = 40;
@@ -28,21 +30,7 @@ before(async () => {
   const loader = await (await fetch(`${server.url}/s/shop.js`)).text();
   const notice = /"n":"([0-9a-f]{64})"/.exec(loader)[1];
   for (let number = 0; number < RECORDS; number++) {
-    const key = randomBytes(16).toString('hex');
-    const time = Date.now().toString(16).padStart(12, '0');
-    const body = {
-      id: `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-${randomBytes(6).toString('hex')}`,
-      key,
-      revision: 1,
-      notice,
-      method: 'banner',
-      choice: { performance: true, functional: false, targeting: false },
-      asked: true,
-      gpc: false,
-      dnt: false,
-      previous: null,
-      decided_at_ms: Date.now(),
-    };
+    const body = submission(notice);
     const answer = await fetch(`${server.url}/v1/sites/shop/records`, {
       method: 'POST',
       headers: { origin: ORIGIN, 'content-type': 'text/plain' },
@@ -50,7 +38,7 @@ before(async () => {
     });
     assert.equal(answer.status, 201);
     receipts.push((await answer.json()).receipt);
-    keys.push(key);
+    keys.push(body.key);
   }
 });
 after(() => server?.close());
@@ -67,7 +55,7 @@ const covered = () =>
     const answer = await fetch(`${log}/checkpoint`);
     const note = answer.ok ? await answer.text() : '';
     return note.split('\n')[1] === String(RECORDS) && note;
-  }, 'a checkpoint of all records', 15_000);
+  }, 'a checkpoint of all records', 30_000);
 
 test('a checkpoint comes after the last record, signed with the published key', async () => {
   const note = await covered();
@@ -117,7 +105,7 @@ test('assent verify says what holds and what does not', async () => {
     const { code, text } = await assent('verify', file, '--log', place);
     assert.equal(code, 0, text);
     assert.match(text, /^holds {4}The receipt is signed/m);
-    assert.match(text, /allowed performance, by banner/);
+    assert.match(text, /allowed performance \(given, by banner\)/);
     assert.match(text, /^holds {4}The record is entry 5 of the log/m);
   }
   // Kept beside the receipt, proof and keys are enough.
@@ -166,6 +154,52 @@ test('after a change of keys the old signatures still hold', async () => {
   const verified = await assent('verify', file, '--log', server.url);
   assert.equal(verified.code, 0, verified.text);
   assert.equal((await assent('audit', '--log', log)).code, 0);
+});
+
+test('a backup of the running server is put into another folder: old signatures hold, the log goes on', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'assent-restored-'));
+  const file = join(folder, 'backup');
+  const made = await assent('backup', '--data', server.data, '--to', file);
+  assert.equal(made.code, 0, made.text);
+  assert.match(made.text, new RegExp(`shop: ${RECORDS} entries in the log`));
+  assert.equal((await stat(file)).mode & 0o777, 0o600);
+  assert.equal((await assent('backup', '--data', server.data, '--to', file)).code, 1, 'nothing is overwritten');
+  const secret = Buffer.from((await readFile(join(server.data, 'receipt-key'), 'utf8')).trim(), 'hex');
+  const bytes = await readFile(file);
+  assert.ok(!bytes.includes(secret) && !bytes.includes(secret.toString('hex')));
+  const kept = join(folder, 'kept');
+  await writeFile(kept, await (await fetch(`${log}/checkpoint`)).text());
+
+  const data = join(folder, 'data');
+  bytes[bytes.indexOf(Buffer.from(JSON.parse(payload(receipts[9])).salt, 'hex'))] ^= 1;
+  await writeFile(join(folder, 'damaged'), bytes);
+  const refused = await assent('restore', '--from', join(folder, 'damaged'), '--data', data);
+  assert.equal(refused.code, 1, refused.text);
+  assert.match(refused.text, /entry 9: the record \S+ is not the one that was logged/);
+  assert.deepEqual(await readdir(data), [], 'nothing of it is left');
+
+  const restored = await assent('restore', '--from', file, '--data', data);
+  assert.equal(restored.code, 0, restored.text);
+  assert.match(restored.text, /Nothing was altered, removed or added/);
+  assert.equal((await assent('restore', '--from', file, '--data', data)).code, 2, 'no database is overwritten');
+  const other = await Server.prepare({ data });
+  await other.start();
+  const { keys: published } = await (await fetch(`${other.url}/.well-known/jwks.json`)).json();
+  assert.equal(published.length, 3, 'the two before, and a new one');
+  const receipt = join(folder, 'receipt.jws');
+  await writeFile(receipt, receipts[0]);
+  const verified = await assent('verify', receipt, '--log', other.url);
+  assert.equal(verified.code, 0, verified.text);
+  const audited = await assent('audit', '--log', other.url, '--site', 'shop', '--checkpoint', kept);
+  assert.equal(audited.code, 0, audited.text);
+
+  await other.stop();
+  await rm(join(data, 'retired-keys'));
+  const lost = await assent('serve', '--data', data, '--listen', '127.0.0.1:0');
+  assert.equal(lost.code, 1);
+  assert.match(lost.text, /signed with a key that this server does not have/);
+  assert.match(lost.text, /retired-keys/);
+  await rm(folder, { recursive: true });
 });
 
 test('one byte changed in the file is named, and the server does not go on with it', async () => {

@@ -68,3 +68,120 @@ test('several choices while the server is away arrive in order', async () => {
   assert.equal((await shop.server.record('shop', record, key)).record.previous, first.record);
   await visitor.close();
 });
+
+/** Two choices while the server is away, one after the other; the visitor's key and the records' ids. */
+async function chooseTwice(visitor, page) {
+  await control(page, 'accept').click();
+  const { record: first } = await visitor.consent();
+  await page.evaluate(() => window.assent.withdraw());
+  await until(async () => (await visitor.consent()).record !== first, 'the second choice');
+  const { key, record: second } = await visitor.consent();
+  return { key, ids: [first, second] };
+}
+
+/** Asserts that exactly these records of the visitor have arrived, in this order. */
+async function arrived(key, ids) {
+  const stored = () => shop.server.recordsOf('shop', key);
+  await until(async () => (await stored()) === ids.length, `${ids.length} records`, 30_000);
+  const records = [];
+  for (const id of ids) records.push((await shop.server.record('shop', id, key)).record);
+  records.slice(1).forEach(({ previous, received_at_ms }, at) => {
+    assert.equal(previous, ids[at]);
+    assert.ok(received_at_ms >= records[at].received_at_ms, 'the earlier choice came first');
+  });
+  assert.equal(await stored(), ids.length);
+  return records;
+}
+
+test('choices that waited for a day arrive with the next visit, once, in order, as of when they were made', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await banner(page).waitFor();
+  await shop.server.stop();
+  const { key, ids } = await chooseTwice(visitor, page);
+  assert.equal(await waiting(page), 2);
+  const decided = await page.evaluate(() => {
+    const records = JSON.parse(localStorage.getItem('assent-shop-outbox'));
+    for (const record of records) record.decided_at_ms -= 86_400_000;
+    localStorage.setItem('assent-shop-outbox', JSON.stringify(records));
+    return records.map((record) => record.decided_at_ms);
+  });
+  await page.close();
+  await shop.server.start();
+  const later = await visitor.open();
+  await until(async () => (await waiting(later)) === 0, 'the outbox to empty', 30_000);
+  const records = await arrived(key, ids);
+  assert.deepEqual(records.map(({ decided_at_ms }) => decided_at_ms), decided);
+  assert.ok(records.every(({ received_at_ms, decided_at_ms }) => received_at_ms - decided_at_ms > 86_000_000));
+  await visitor.close();
+});
+
+for (const [name, prepare] of [
+  [
+    'full',
+    () => {
+      for (let len = 1 << 20, number = 0; len >= 1; number++) {
+        try {
+          localStorage.setItem(`of the site ${number}`, 'x'.repeat(len));
+        } catch {
+          len >>= 1;
+        }
+      }
+    },
+  ],
+  [
+    'refused, as in some private windows',
+    () =>
+      Object.defineProperty(window, 'localStorage', {
+        get() {
+          throw new DOMException('The operation is insecure.', 'SecurityError');
+        },
+      }),
+  ],
+]) {
+  test(`the browser’s storage is ${name}: choices wait on the page, and arrive once, in order`, async () => {
+    const visitor = await shop.visitor();
+    await visitor.prepare(prepare);
+    const page = await visitor.open();
+    await banner(page).waitFor();
+    await shop.server.stop();
+    const { key, ids } = await chooseTwice(visitor, page);
+    await hasRun(page, ['gtag', 'gtm', 'hotjar', 'pixel']);
+    const kept = await page.evaluate(() => {
+      try {
+        return localStorage.getItem('assent-shop-outbox');
+      } catch {
+        return null;
+      }
+    });
+    assert.equal(kept, null);
+    await shop.server.start();
+    await arrived(key, ids);
+    await page.goto(shop.at('/policy'));
+    await settle(page);
+    assert.equal(await shop.server.recordsOf('shop', key), 2, 'the choice is in the cookie, and is not sent again');
+    await visitor.close();
+  });
+}
+
+test('two tabs send what waits: each record is stored once, in order', async () => {
+  const visitor = await shop.visitor();
+  const one = await visitor.open();
+  const other = await visitor.open();
+  await banner(one).waitFor();
+  await banner(other).waitFor();
+  await shop.server.stop();
+  await control(one, 'accept').click();
+  await hasRun(other, ['gtag', 'gtm', 'hotjar', 'pixel']);
+  const { key, record: first } = await visitor.consent();
+  await other.evaluate(() => window.assent.withdraw());
+  await until(async () => (await visitor.consent()).record !== first, 'the second choice');
+  const { record: second } = await visitor.consent();
+  await until(async () => (await waiting(one)) === 2, 'both to wait');
+  await shop.server.start();
+  await arrived(key, [first, second]);
+  await until(async () => (await waiting(one)) + (await waiting(other)) === 0, 'the outbox to empty', 30_000);
+  await settle(one);
+  assert.equal(await shop.server.recordsOf('shop', key), 2);
+  await visitor.close();
+});

@@ -126,7 +126,10 @@ test('always: grants every category that the embed names, and ends nothing that 
   await until(() => visitor.foreign().length === 1, 'the clip');
   await button(page, 'Always allow').click();
   await until(() => asked(visitor) === 1, 'the film');
-  assert.equal((await visitor.consent()).granted, 0b0101);
+  const { granted, key, record } = await visitor.consent();
+  assert.equal(granted, 0b0101);
+  const stored = await until(() => shop.server.record('shop', record, key), 'the record');
+  assert.deepEqual([stored.record.method, stored.record.event], ['embed', 'given']);
   assert.ok(await page.evaluate(() => document.querySelector('video').hasAttribute('src')), 'still loaded');
   await page.goto(shop.at('/two'));
   await button(page, 'Always allow', 'A map').click();

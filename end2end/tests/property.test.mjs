@@ -8,6 +8,8 @@ import { errors, until, world } from '../harness.mjs';
 
 const SEED = Number(process.env.SEED ?? 20261122);
 const PAGES = Number(process.env.PAGES ?? 24);
+/** Of these, on a site where the visitor chooses among services one by one. */
+const BY_SERVICE = Math.floor(PAGES / 3);
 
 /** Mulberry32: random numbers that a seed repeats. */
 function random(seed) {
@@ -21,11 +23,14 @@ function random(seed) {
 }
 
 const CATEGORIES = ['performance', 'functional', 'targeting'];
+/** Services of the site, and the category of each. */
+const SERVICES = { 'google-analytics': 'performance', hotjar: 'performance', youtube: 'functional', 'meta-pixel': 'targeting', 'tag-manager': 'targeting' };
 const KINDS = ['inline', 'external', 'async', 'defer', 'module', 'image', 'frame'];
 /** How a tag comes into the page; all but the first after a number of the visitor's choices. */
 const WAYS = ['markup', 'append', 'innerHTML', 'template', 'moved'];
 
-function plan(roll) {
+function plan(roll, by_service) {
+  const some = () => Object.keys(SERVICES).filter(() => roll(3) === 0);
   const tags = Array.from({ length: 3 + roll(10) }, (_, at) => {
     const marks = CATEGORIES.filter(() => roll(3) === 0).map((category) => (roll(6) === 0 ? `!${category}` : category));
     if (!marks.length) marks.push(roll(8) ? CATEGORIES[roll(3)] : 'necessary');
@@ -33,9 +38,13 @@ function plan(roll) {
     const kind = KINDS[roll(KINDS.length)];
     // Scripts that come by innerHTML never run, in any browser.
     if (way === 'innerHTML' && !['image', 'frame'].includes(kind)) way = 'append';
-    return { name: `t${at}`, marks, kind, way, at: way === 'markup' ? 0 : roll(3) };
+    const service = by_service && roll(2) ? Object.keys(SERVICES)[roll(5)] : undefined;
+    return { name: `t${at}`, marks, service, kind, way, at: way === 'markup' ? 0 : roll(3) };
   });
-  const choices = Array.from({ length: 1 + roll(3) }, () => Object.fromEntries(CATEGORIES.map((category) => [category, roll(2) === 0])));
+  const choices = Array.from({ length: 1 + roll(3) }, () => ({
+    ...Object.fromEntries(CATEGORIES.map((category) => [category, roll(2) === 0])),
+    ...(by_service && { services: Object.fromEntries(some().map((id) => [id, roll(2) === 0])) }),
+  }));
   return { tags, choices };
 }
 
@@ -43,7 +52,7 @@ const place = ({ kind, name }) => (kind === 'image' ? `/pixel-${name}.gif` : kin
 
 function markup(tag) {
   const address = `https://tags.vendor.example${place(tag)}`;
-  const category = `data-category="${tag.marks.join(' ')}"`;
+  const category = `data-category="${tag.marks.join(' ')}"${tag.service ? ` data-service="${tag.service}"` : ''}`;
   switch (tag.kind) {
     case 'inline':
       return `<script type="text/plain" ${category}>(window.ran ??= []).push('${tag.name}')</script>`;
@@ -58,8 +67,9 @@ function markup(tag) {
   }
 }
 
-const may = ({ marks }, granted) =>
-  marks.every((mark) => (mark.startsWith('!') ? !granted[mark.slice(1)] : mark === 'necessary' || granted[mark]));
+/** The service decides in place of the categories; what the choice does not name follows its category. */
+const may = ({ marks, service }, granted) =>
+  service ? (granted.services?.[service] ?? granted[SERVICES[service]]) : marks.every((mark) => (mark.startsWith('!') ? !granted[mark.slice(1)] : mark === 'necessary' || granted[mark]));
 
 const isEmbed = ({ kind }) => kind === 'image' || kind === 'frame';
 
@@ -77,10 +87,15 @@ const expected = (tags, states) =>
   );
 
 let shop;
+let by_service;
 before(async () => {
   shop = await world();
+  by_service = await world({ change: (config) => ({ ...config, service_choice: true }) });
 });
-after(() => shop?.close());
+after(async () => {
+  await shop?.close();
+  await by_service?.close();
+});
 
 /** Adds the tags that come after so many choices. */
 const add = (page, tags, at) =>
@@ -102,16 +117,18 @@ const add = (page, tags, at) =>
 
 for (let number = 0; number < PAGES; number++) {
   const seed = SEED + number;
-  test(`random page ${seed}: a tag runs only if granted, and once`, async () => {
-    const page_plan = plan(random(seed));
+  const chooses_services = number >= PAGES - BY_SERVICE;
+  test(`random page ${seed}${chooses_services ? ', by service' : ''}: a tag runs only if granted, and once`, async () => {
+    const page_plan = plan(random(seed), chooses_services);
     const { tags, choices } = page_plan;
-    shop.page(`/${seed}`, { head: tags.filter(({ way }) => way === 'markup').map(markup).join('\n'), body: '' });
-    const visitor = await shop.visitor();
+    const site = chooses_services ? by_service : shop;
+    site.page(`/${seed}`, { head: tags.filter(({ way }) => way === 'markup').map(markup).join('\n'), body: '' });
+    const visitor = await site.visitor();
     try {
       let granted = { performance: false, functional: false, targeting: false };
       // The second opening is that of a visitor who has chosen.
       for (const opening of ['first', 'second']) {
-        const from = shop.recorder.requests.length;
+        const from = site.recorder.requests.length;
         const states = [granted];
         const page = await visitor.open(`/${seed}`);
         await page.waitForFunction(() => window.assent);
@@ -127,7 +144,7 @@ for (let number = 0; number < PAGES; number++) {
         /** The tags that ran too seldom or too often. */
         const wrong = async () => {
           const ran = await page.evaluate(() => window.ran ?? []);
-          const asked = shop.recorder.requests.slice(from).map(({ path }) => path);
+          const asked = site.recorder.requests.slice(from).map(({ path }) => path);
           return there
             .map((tag) => {
               const times = isEmbed(tag) ? asked.filter((path) => path === place(tag)).length : ran.filter((name) => name === tag.name).length;

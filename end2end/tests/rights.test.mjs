@@ -1,4 +1,4 @@
-// What is stored about a visitor: seen, taken along, erased; with JavaScript on and off, and what the site does after.
+// What is stored about a visitor: seen, taken along, restricted, erased; with JavaScript on and off, and what the site does after.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -52,6 +52,27 @@ test('it can be taken along and erased without JavaScript, and the log still ver
   await visitor.close();
   const { stdout } = await promisify(execFile)(BINARY, ['audit', '--data', shop.server.data]);
   assert.match(stdout, /erased/);
+});
+
+test('its use can be restricted, and that lifted again, without JavaScript', async () => {
+  const visitor = await shop.visitor({ javaScriptEnabled: false });
+  const page = await visitor.context.newPage();
+  await page.goto(`${shop.server.origin}/c/shop`);
+  await page.locator('button[name=do][value=accept]').click();
+  await page.waitForURL(`${shop.server.origin}/c/shop**saved=1`);
+  for (const [wish, restricted] of [['restrict', true], ['lift', false]]) {
+    await page.locator('a[href$="/c/shop/restrict"]').click();
+    await page.waitForURL('**/c/shop/restrict');
+    await page.locator(`form button[name=do][value=${wish}]`).click();
+    const confirmation = page.locator('a[download="restriction-confirmation.jws"]');
+    const [signed] = await Promise.all([page.waitForEvent('download'), confirmation.click()]);
+    const payload = (await readFile(await signed.path(), 'utf8')).split('.')[1];
+    assert.equal(JSON.parse(Buffer.from(payload, 'base64url')).restricted_since_ms !== null, restricted);
+    await page.locator('a.back').click();
+    await page.waitForURL('**/c/shop');
+    assert.equal(await page.locator('.rights .note').count(), restricted ? 1 : 0, 'it is said in the center');
+  }
+  await visitor.close();
 });
 
 test('the site forgets a visitor who had everything erased, and asks anew', async () => {

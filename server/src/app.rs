@@ -9,7 +9,7 @@ use ed25519_dalek::VerifyingKey;
 
 use crate::{
     append::Queue, auth::Passwords, clock::Clock, http, ledger::checkpoints::Signatory, limits::Limits,
-    publish::Published, random::Random,
+    publish::Published, random::Random, witness::Witnessed,
 };
 
 /// What every handler gets.
@@ -29,6 +29,8 @@ pub struct App {
     pub(crate) passwords: Passwords,
     pub(crate) trusted_proxies: Vec<IpAddr>,
     pub(crate) country_header: Option<HeaderName>,
+    /// What this server has countersigned of other servers' logs.
+    pub(crate) witnessed: Witnessed,
     /// The server's own origin, `https://consent.example`.
     pub(crate) origin: String,
     /// Whether `/demo/` is served.
@@ -47,6 +49,11 @@ impl App {
     /// Whether browsers reach the server by https; its cookies are then marked `Secure`.
     pub(crate) fn is_secure(&self) -> bool {
         self.origin.starts_with("https://")
+    }
+
+    /// The origin without its scheme: the server's name in signed notes.
+    pub(crate) fn host(&self) -> &str {
+        self.origin.split_once("://").map_or("", |(_, host)| host)
     }
 
     /// What signs the checkpoints.
@@ -71,6 +78,7 @@ pub fn router(state: AppState) -> Router {
         .merge(http::console::router())
         .merge(http::verify::router())
         .merge(http::wellknown::router())
+        .merge(http::witness::router())
         .merge(http::health::router());
     if state.demo {
         router = router.merge(http::demo::router());

@@ -6,10 +6,11 @@ use assent_consent::site::SiteConfig;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
+    backup,
     config::Config,
     database::Address,
     demo, embed,
-    ledger::command::{self, Outcome, Place},
+    ledger::command::{self, Earlier, Outcome, Place},
     migrate, publish,
     serve::{self, Failure},
 };
@@ -96,6 +97,9 @@ enum Command {
         /// A checkpoint that was kept elsewhere: the log must begin with what it signs.
         #[arg(long)]
         checkpoint: Option<PathBuf>,
+        /// A witness's address: the log must begin with what it has countersigned last.
+        #[arg(long, value_name = "URL", conflicts_with = "checkpoint", requires = "site")]
+        witness: Option<String>,
         /// Keys to check with (a copy of the server's /.well-known/jwks.json), in place of those that the log has.
         #[arg(long)]
         keys: Option<PathBuf>,
@@ -111,6 +115,25 @@ enum Command {
         to: String,
         /// The server's data folder, with the keys to check the logs with.
         #[arg(long, env = "ASSENT_DATA", default_value = "data")]
+        data: PathBuf,
+    },
+    /// Copy an SQLite database into one file, also while the server runs. It holds no secret key. For PostgreSQL there is
+    /// pg_dump.
+    Backup {
+        /// The server's data folder.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// The file to write; it must not be there yet.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Put a backup into a data folder that has no database, if an audit finds it in order. Ends as `verify` does.
+    Restore {
+        /// The backup.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+        /// The data folder.
+        #[arg(long, value_name = "DIR")]
         data: PathBuf,
     },
     /// The key that signs receipts and checkpoints.
@@ -176,6 +199,9 @@ struct Options {
     /// Attempts to sign in a minute for one address; 0: no limit [default: 10].
     #[arg(long, env = "ASSENT_SIGN_INS_PER_MINUTE")]
     sign_ins_per_minute: Option<u32>,
+    /// Records and proofs asked for a minute by one address of one site; 0: no limit [default: 600].
+    #[arg(long, env = "ASSENT_PROOFS_PER_MINUTE")]
+    proofs_per_minute: Option<u32>,
     /// Submissions that may wait for a commit [default: 4096].
     #[arg(long, env = "ASSENT_QUEUE_LEN")]
     queue_len: Option<usize>,
@@ -195,6 +221,7 @@ impl Options {
         set(&mut config.limits.events_per_minute, self.events_per_minute);
         set(&mut config.limits.handovers_per_minute, self.handovers_per_minute);
         set(&mut config.limits.sign_ins_per_minute, self.sign_ins_per_minute);
+        set(&mut config.limits.proofs_per_minute, self.proofs_per_minute);
         set(&mut config.limits.queue_len, self.queue_len);
         config.check()?;
         Ok(config)
@@ -210,9 +237,9 @@ fn set<T>(setting: &mut T, given: Option<T>) {
 /// Reads the command line and does what it says.
 pub fn run() -> ExitCode {
     let command = Cli::parse().command;
-    // Of these two commands, 1 says that something does not hold.
+    // Of these commands, 1 says that something does not hold.
     let failed = match command {
-        Command::Verify { .. } | Command::Audit { .. } => ExitCode::from(2),
+        Command::Verify { .. } | Command::Audit { .. } | Command::Restore { .. } => ExitCode::from(2),
         _ => ExitCode::FAILURE,
     };
     match execute(command) {
@@ -291,6 +318,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
             database,
             site,
             checkpoint,
+            witness,
             keys,
         } => {
             let database = database.unwrap_or_default();
@@ -298,7 +326,12 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
                 Some(data) => Place::folder(data, &database),
                 None => Place::of(&log.unwrap_or_default(), &database),
             }?;
-            let work = command::audit(&place, site.as_deref(), keys.as_deref(), checkpoint.as_deref());
+            let earlier = match (&checkpoint, &witness) {
+                (Some(file), _) => Some(Earlier::Kept(file)),
+                (None, Some(address)) => Some(Earlier::Witnessed(address)),
+                (None, None) => None,
+            };
+            let work = command::audit(&place, site.as_deref(), keys.as_deref(), earlier.as_ref());
             return report(&serve::runtime()?.block_on(work)?);
         }
         Command::Migrate { from, to, data } => {
@@ -312,6 +345,12 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
             let (from, to) = (address(&from)?, address(&to)?);
             let work = migrate::run(&from, &to, &data);
             print(&serve::runtime()?.block_on(work)?)?;
+        }
+        Command::Backup { data, to } => {
+            print(&serve::runtime()?.block_on(backup::back_up(&data, &to))?)?;
+        }
+        Command::Restore { from, data } => {
+            return report(&serve::runtime()?.block_on(backup::restore(&from, &data))?);
         }
         Command::Keys {
             command: KeyCommand::Rotate { options },

@@ -23,6 +23,37 @@ pub struct Config {
     pub proxy: ProxyConfig,
     /// How much it takes.
     pub limits: LimitConfig,
+    /// Whose logs it watches.
+    pub witness: WitnessConfig,
+}
+
+/// Logs of other servers whose checkpoints this one countersigns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WitnessConfig {
+    /// Seconds between two looks at them.
+    pub every_s: u32,
+    /// The logs.
+    pub logs: Vec<WatchedLog>,
+}
+
+impl Default for WitnessConfig {
+    fn default() -> Self {
+        Self {
+            every_s: 60,
+            logs: Vec::new(),
+        }
+    }
+}
+
+/// A log of another server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WatchedLog {
+    /// Its address, `https://consent.example/v1/sites/SITE/log`.
+    pub address: String,
+    /// A copy of its server's `/.well-known/jwks.json`.
+    pub keys: PathBuf,
 }
 
 /// Where the server listens and keeps its data.
@@ -92,6 +123,8 @@ pub struct LimitConfig {
     pub handovers_per_minute: u32,
     /// Attempts to sign in.
     pub sign_ins_per_minute: u32,
+    /// Records and proofs that are asked for, each of which the server computes.
+    pub proofs_per_minute: u32,
     /// Submissions that may wait for a commit; beyond that the answer is 503.
     pub queue_len: usize,
 }
@@ -103,6 +136,7 @@ impl Default for LimitConfig {
             events_per_minute: 1200,
             handovers_per_minute: 120,
             sign_ins_per_minute: 10,
+            proofs_per_minute: 600,
             queue_len: 4096,
         }
     }
@@ -170,6 +204,9 @@ impl Config {
                 "is not the name of a header",
             ));
         }
+        if self.witness.every_s == 0 {
+            return Err(ConfigProblem::Value("witness.every_s", "must be at least 1"));
+        }
         if self.limits.queue_len == 0 {
             return Err(ConfigProblem::Value("limits.queue_len", "must be at least 1"));
         }
@@ -221,7 +258,12 @@ mod tests {
     events_per_minute = 1200
     handovers_per_minute = 120
     sign_ins_per_minute = 10
+    proofs_per_minute = 600
     queue_len = 4096
+
+    [witness]
+    every_s = 60
+    logs = []
     "#);
         assert_eq!(toml::from_str::<Config>(&text).unwrap(), config);
     }

@@ -11,7 +11,7 @@ use assent_store_postgres::PostgresStore;
 use assent_store_sqlite::SqliteStore;
 
 /// The database's file in a data folder.
-const FILE: &str = "assent.db";
+pub(crate) const FILE: &str = "assent.db";
 
 /// Where a database is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,15 @@ impl Address {
             }
             Self::Postgres(address) => Arc::new(PostgresStore::open(address).await?),
         })
+    }
+
+    /// Opens the database only to read it, beside a server that runs on it; nothing is made or brought up to date.
+    /// PostgreSQL has no such opening: there the role that is named decides what it may do.
+    pub(crate) async fn open_read_only(&self) -> Result<Arc<dyn Store>, OpenError> {
+        match self {
+            Self::Sqlite(file) => Ok(Arc::new(SqliteStore::open_read_only(file).await?)),
+            Self::Postgres(_) => self.open().await,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use assent_consent::{
     Categories, Category,
-    record::{ConsentRecord, Invalid, Salt, Submission, check_services},
+    record::{ConsentRecord, Event, Invalid, Salt, Submission, check_services},
 };
 use assent_store::{Appended, Count, Measure, NewRecord, StoreError};
 use uuid::Uuid;
@@ -74,6 +74,12 @@ pub(crate) async fn accept(
         notice: submission.notice,
         rule: shown.rule.clone(),
         language: shown.language.clone(),
+        event: Event::of(
+            submission.asked,
+            submission.previous,
+            submission.choice,
+            &submission.services,
+        ),
         method: submission.method,
         choice: submission.choice,
         services: submission.services.clone(),
@@ -89,11 +95,7 @@ pub(crate) async fn accept(
     let counts = measures(submission)
         .map(|measure| count(site.id(), submission.revision, &shown, device, measure, now_ms))
         .collect();
-    let new = NewRecord {
-        record: record.clone(),
-        counts,
-    };
-    let committed = app.queue.append(new)?;
+    let committed = app.queue.append(NewRecord::new(record.clone(), counts))?;
     // Signed while the disk works; nobody gets the receipt before the commit.
     let receipt = app.signer.sign(&record);
     let stored = match committed.await? {

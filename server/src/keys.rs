@@ -9,12 +9,14 @@ use std::{
 };
 
 use assent_consent::receipt::ReceiptSigner;
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use ed25519_dalek::VerifyingKey;
 
 use crate::random::Random;
 
 const FILE: &str = "receipt-key";
-/// A public key in hexadecimal digits on each line, the oldest first.
+/// A public key on each line, the oldest first: 64 hexadecimal digits, or base64url as in a JWK, which is what is left
+/// of a key that was lost.
 const RETIRED: &str = "retired-keys";
 
 /// A server's keys.
@@ -53,18 +55,38 @@ pub(crate) fn rotate(data: &Path, random: &dyn Random) -> io::Result<String> {
     let old = read(&fs::read_to_string(&path)?)?;
     let mut retired = retired(data)?;
     retired.push(old.verifying_key());
-    let lines = retired.iter().fold(String::new(), |lines, key| {
-        lines + &hex::encode(key.as_bytes()) + "\n"
-    });
     // The old key is known before the new one signs, whenever this is interrupted.
-    replace(&data.join(RETIRED), 0o644, &lines)?;
+    write_retired(data, &retired)?;
     let mut seed = [0; 32];
     random.fill(&mut seed).map_err(io::Error::other)?;
     replace(&path, 0o600, &(hex::encode(seed) + "\n"))?;
     Ok(ReceiptSigner::new(&seed).key_id().to_owned())
 }
 
-fn replace(path: &Path, mode: u32, text: &str) -> io::Result<()> {
+/// Notes public keys of a server's past, the oldest first, as far as they are not known. The folder may have no key of
+/// its own yet.
+pub(crate) fn retire(data: &Path, keys: &[VerifyingKey]) -> io::Result<()> {
+    let present = match fs::read_to_string(data.join(FILE)) {
+        Ok(text) => Some(read(&text)?.verifying_key()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let before = retired(data)?;
+    let is_known = |key: &&VerifyingKey| before.contains(key) || present.as_ref() == Some(key);
+    let mut all: Vec<_> = keys.iter().filter(|key| !is_known(key)).copied().collect();
+    all.extend(&before);
+    write_retired(data, &all)
+}
+
+fn write_retired(data: &Path, retired: &[VerifyingKey]) -> io::Result<()> {
+    let lines = retired.iter().fold(String::new(), |lines, key| {
+        lines + &hex::encode(key.as_bytes()) + "\n"
+    });
+    replace(&data.join(RETIRED), 0o644, &lines)
+}
+
+/// Writes a file as a whole: whenever this is interrupted, it is as it was or as it is to be.
+pub(crate) fn replace(path: &Path, mode: u32, text: &str) -> io::Result<()> {
     let new = path.with_extension("new");
     let _ = fs::remove_file(&new);
     let mut file = fs::OpenOptions::new()
@@ -83,14 +105,23 @@ fn retired(data: &Path) -> io::Result<Vec<VerifyingKey>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let damaged = || damaged("a line of the file retired-keys is not a public key of 64 hexadecimal digits");
     text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
         .map(|line| {
-            let mut key = [0; 32];
-            hex::decode_to_slice(line, &mut key).map_err(|_| damaged())?;
-            VerifyingKey::from_bytes(&key).map_err(|_| damaged())
+            public(line).ok_or_else(|| {
+                damaged(
+                    "a line of the file retired-keys is no public key: neither 64 hexadecimal digits nor the `x` of a \
+                     JWK",
+                )
+            })
         })
         .collect()
+}
+
+fn public(line: &str) -> Option<VerifyingKey> {
+    let bytes = hex::decode(line).or_else(|_| BASE64.decode(line)).ok()?;
+    VerifyingKey::from_bytes(bytes.as_slice().try_into().ok()?).ok()
 }
 
 fn damaged(what: &'static str) -> io::Error {
@@ -169,5 +200,19 @@ mod tests {
         assert_eq!(mode(&folder.path().join(FILE)), 0o600);
         fs::write(folder.path().join(RETIRED), "short\n").unwrap();
         assert!(load_or_create(folder.path(), &SystemRandom).is_err());
+    }
+
+    #[test]
+    fn a_lost_key_is_known_again_by_its_jwk() {
+        let folder = tempfile::tempdir().unwrap();
+        let lost = load_or_create(folder.path(), &SystemRandom).unwrap().signer;
+        fs::remove_file(folder.path().join(FILE)).unwrap();
+        let jwk = lost.jwk();
+        let line = format!("\n{}\n", jwk["x"].as_str().unwrap());
+        fs::write(folder.path().join(RETIRED), line).unwrap();
+        let after = load_or_create(folder.path(), &SystemRandom).unwrap();
+        assert_eq!(after.known, [after.signer.verifying_key(), lost.verifying_key()]);
+        rotate(folder.path(), &SystemRandom).unwrap();
+        assert_eq!(known(folder.path()).unwrap()[1..], after.known);
     }
 }

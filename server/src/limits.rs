@@ -26,6 +26,8 @@ pub(crate) struct Limits {
     pub(crate) handovers: Limit,
     /// Attempts to sign in.
     pub(crate) sign_ins: Limit,
+    /// Records and proofs that are asked for.
+    pub(crate) proofs: Limit,
 }
 
 impl Limits {
@@ -36,12 +38,19 @@ impl Limits {
             events: Limit::per_minute(config.events_per_minute),
             handovers: Limit::per_minute(config.handovers_per_minute),
             sign_ins: Limit::per_minute(config.sign_ins_per_minute),
+            proofs: Limit::per_minute(config.proofs_per_minute),
         }
     }
 
     /// Forgets addresses that have been quiet.
     pub(crate) fn sweep(&self) {
-        for limit in [&self.records, &self.events, &self.handovers, &self.sign_ins] {
+        for limit in [
+            &self.records,
+            &self.events,
+            &self.handovers,
+            &self.sign_ins,
+            &self.proofs,
+        ] {
             if let Some(limiter) = &limit.limiter {
                 limiter.retain_recent();
             }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use assent_consent::ledger::Hash;
-use assent_store::{OrganisationId, Store, StoreError, Stretch};
+use assent_store::{Custody, OrganisationId, Store, StoreError, Stretch};
 use ed25519_dalek::VerifyingKey;
 
 use crate::{
@@ -196,6 +196,21 @@ async fn rest(
             .and_then(|last| u128::from_be_bytes(*last).checked_add(1))
             .map(u128::to_be_bytes);
     }
+    let mut trail = source.trail(site, u32::MAX).await?;
+    trail.reverse();
+    let custody = Custody {
+        holds: source.holds(site, i64::MIN, u32::MAX).await?,
+        restrictions: source.restrictions(site).await?,
+        trail,
+        retention: source.retention(site).await?,
+    };
+    target
+        .take_custody(site, &custody)
+        .await
+        .map_err(|error| match error {
+            StoreError::Different => other_data(site),
+            error => error.into(),
+        })?;
     let mut next = 0;
     loop {
         let heads = source.heads(site, next, PAGE).await?;
@@ -287,9 +302,9 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
-    use assent_consent::receipt::ReceiptSigner;
+    use assent_consent::{ledger::erasure, receipt::ReceiptSigner};
     use assent_store::{
-        Batch, Kind, Measure, Sighting, Transfer as _, WaitsFor,
+        Batch, Kind, Measure, Order, Outcome, Sighting, Transfer as _, WaitsFor,
         conformance::sample::{self, HOUR, NOW_MS},
     };
     use assent_store_postgres::PostgresStore;
@@ -351,9 +366,12 @@ mod tests {
             sign(store).await;
         }
         for number in [7, 4_999] {
-            let erased = store.erase("shop", sample::subject(number), None, NOW_MS).await;
-            assert_eq!(erased.unwrap().len(), 1);
+            let erased = store
+                .erase("shop", sample::subject(number), None, NOW_MS, &sign_erasure)
+                .await;
+            assert_eq!(erased.unwrap().records.len(), 1);
         }
+        keep(store).await;
         let seen = Sighting {
             site: "shop".to_owned(),
             day: HOUR / 24,
@@ -362,6 +380,35 @@ mod tests {
             kinds: [Kind::Script].into_iter().collect(),
         };
         store.count_third_parties(&[seen]).await.unwrap();
+    }
+
+    /// A hold that lasts and one that has ended, a restriction of each kind, and a look for old records.
+    async fn keep(store: &dyn Store) {
+        let hold = |until_ms| Order::Hold {
+            reason: "A court wants it".to_owned(),
+            until_ms,
+        };
+        let orders = [
+            (1, hold(NOW_MS + 1_000)),
+            (2, hold(NOW_MS + 1)),
+            (3, Order::Restrict),
+            (4, Order::Export),
+        ];
+        for (number, order) in orders {
+            let done = store.carry_out("shop", sample::id(number), OWNER, &order, NOW_MS, &sign_erasure);
+            assert_eq!(done.await.unwrap(), Outcome::Done);
+        }
+        store.restrict("shop", sample::subject(5), NOW_MS).await.unwrap();
+        let erased = store
+            .erase("shop", sample::subject(1), None, NOW_MS, &sign_erasure)
+            .await;
+        assert_eq!(erased.unwrap().held.len(), 1);
+        store.note_retention("shop", NOW_MS, 3, 2).await.unwrap();
+        store.note_retention("shop", NOW_MS + 1, 0, 2).await.unwrap();
+    }
+
+    fn sign_erasure(leaf: u64) -> [u8; 64] {
+        erasure::sign("shop", leaf, NOW_MS, signer().key())
     }
 
     async fn sign(store: &dyn Store) {
@@ -380,7 +427,7 @@ mod tests {
     async fn told(store: &dyn Store) -> String {
         let erased: Vec<_> = store.log_erasures("shop", 0, 10).await.unwrap();
         format!(
-            "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
+            "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
             store.organisations().await.unwrap(),
             store.owners().await.unwrap(),
             store.revisions("shop").await.unwrap(),
@@ -396,6 +443,12 @@ mod tests {
                 .await
                 .unwrap(),
             (erased, store.is_erased("shop", sample::id(7)).await.unwrap()),
+            (
+                store.holds("shop", i64::MIN, 10).await.unwrap(),
+                store.restrictions("shop").await.unwrap(),
+                store.trail("shop", 10).await.unwrap(),
+                store.retention("shop").await.unwrap(),
+            ),
         )
     }
 

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use assent_consent::site::{ConfigError, SiteConfig};
+use assent_consent::{
+    ledger::NoteError,
+    site::{ConfigError, SiteConfig},
+};
 use assent_store::{OrganisationId, Owner, Revision, Store};
 use axum::http::HeaderName;
 use tokio::{net::TcpListener, signal::unix, sync::watch, time::MissedTickBehavior};
@@ -30,6 +33,8 @@ use crate::{
     listen,
     publish::{PublishError, Published},
     random::SystemRandom,
+    retention,
+    witness::{Watch, Witnessed},
 };
 
 /// The one organisation of a server that a single owner runs.
@@ -44,6 +49,9 @@ const REFRESH: Duration = Duration::from_secs(2);
 const SWEEP: Duration = Duration::from_mins(10);
 /// How long requests under way may take once the server is told to end.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How long what waits for its commit may take then.
+const DRAIN: Duration = Duration::from_secs(30);
 
 /// Why a command failed, for the person at the terminal.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +77,15 @@ pub(crate) enum Failure {
          order."
     )]
     Log(String, #[source] Mismatch),
+    /// A site's last checkpoint was signed with a key that is gone.
+    #[error(
+        "the last checkpoint of the log of the site {0}, of {1} entries, is signed with a key that this server does not \
+         have, so it cannot tell whether the log was altered.\n\
+         If the file receipt-key was lost or replaced, put the old one back; or, if only its public key is left, add \
+         that as a line to the file retired-keys in the data folder: the `x` of the key in a copy of \
+         /.well-known/jwks.json. Receipts of that key verify again, too."
+    )]
+    UnknownKey(String, u64),
     /// Something else.
     #[error("{0}")]
     Other(String),
@@ -256,7 +273,11 @@ pub(crate) fn serve(config: &Config, demo: bool) -> Result<(), Failure> {
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,assent_server=info")),
         )
         .init();
-    runtime()?.block_on(run(config, demo))
+    let runtime = runtime()?;
+    let ended = runtime.block_on(run(config, demo));
+    // A witness may still wait for another server's answer.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
@@ -286,11 +307,21 @@ async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
         let site = revision.config.id;
         checkpoints::check_edge(store.as_ref(), &site, &keys.known)
             .await
-            .map_err(|mismatch| Failure::Log(site.clone(), mismatch))?;
+            .map_err(|mismatch| match mismatch {
+                Mismatch::Head {
+                    size,
+                    why: NoteError::UnknownKey,
+                } => Failure::UnknownKey(site.clone(), size),
+                mismatch => Failure::Log(site.clone(), mismatch),
+            })?;
         // What was stored just before the server last ended may not be signed yet.
         grown.add(&site);
     }
     let (queue, appender) = append::start(Arc::clone(&store), config.limits.queue_len, grown.clone());
+    let witnessed = Witnessed::default();
+    let watches = (config.witness.logs.iter())
+        .map(|watched| Watch::new(watched, &config.server.data, &witnessed).map_err(Failure::Other))
+        .collect::<Result<Vec<_>, _>>()?;
     let app = Arc::new(App {
         store: Arc::clone(&store),
         clock: Arc::new(SystemClock),
@@ -303,6 +334,7 @@ async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
         passwords: auth::Passwords::new(),
         trusted_proxies: config.proxy.trusted.clone(),
         country_header: HeaderName::try_from(&config.proxy.country_header).ok(),
+        witnessed,
         origin,
         demo,
     });
@@ -311,6 +343,14 @@ async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
 
     let (stop, stopped) = watch::channel(false);
     let jobs = tokio::spawn(jobs(Arc::clone(&app), grown.clone(), stopped.clone()));
+    if !watches.is_empty() {
+        let every = Duration::from_secs(config.witness.every_s.into());
+        tokio::spawn(witness(Arc::clone(&app), watches, every, stopped.clone()));
+    }
+    let keeping = tokio::spawn({
+        let (app, stopped) = (Arc::clone(&app), stopped.clone());
+        async move { retention::run(&app, stopped).await }
+    });
     let mut ending = stopped;
     let served = tokio::spawn(listen::serve(listener, router(Arc::clone(&app)), async move {
         ended(&mut ending).await;
@@ -322,7 +362,10 @@ async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
         tracing::warn!("some requests did not end in time");
     }
     let due = jobs.await.unwrap_or_default();
-    appender.finish().await;
+    let _ = keeping.await;
+    if tokio::time::timeout(DRAIN, appender.finish()).await.is_err() {
+        tracing::error!("the database does not answer; what waited for it was not acknowledged");
+    }
     for site in due.rest(&grown) {
         sign(&app, &site).await;
     }
@@ -361,6 +404,38 @@ async fn jobs(app: AppState, grown: Grown, mut stopped: watch::Receiver<bool>) -
                     tracing::error!(error = with_causes(&error), "cannot delete what has expired");
                 }
             }
+        }
+    }
+}
+
+/// Looks at other servers' logs and countersigns what goes on from there.
+async fn witness(
+    app: AppState,
+    mut watches: Vec<Watch>,
+    every: Duration,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut look = tokio::time::interval(every);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = ended(&mut stopped) => return,
+            _ = look.tick() => (),
+        }
+        let app = Arc::clone(&app);
+        let looked = tokio::task::spawn_blocking(move || {
+            for watch in &mut watches {
+                let (key, now_ms) = (app.signer.key(), app.clock.now_ms());
+                if let Err(error) = watch.look(key, app.host(), now_ms, &app.witnessed) {
+                    let address = watch.address();
+                    tracing::error!(log = address, error = with_causes(&error), "not countersigned");
+                }
+            }
+            watches
+        });
+        match looked.await {
+            Ok(back) => watches = back,
+            Err(error) => return tracing::error!(%error, "the witness ended badly"),
         }
     }
 }

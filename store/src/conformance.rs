@@ -6,20 +6,26 @@
 use assent_consent::{
     Category,
     notice::{Notice, NoticeHash},
-    record::{ConsentRecord, Method},
+    record::{ConsentRecord, Event, Method},
     site::SiteConfig,
 };
 use uuid::Uuid;
 
 use crate::{
-    Appended, Batch, Grant, Kind, Measure, NewRecord, OrganisationId, RateRow, Session, Sighting, Store,
-    StoreError, ThirdPartyDay, WaitsFor,
+    Appended, ArchivedNotice, Batch, Grant, Kind, Measure, NewRecord, OrganisationId, RateRow, Session,
+    Sighting, Store, StoreError, ThirdPartyDay, WaitsFor,
     third_parties::{DAYS_KEPT, PER_DAY_MAX},
 };
 
+mod custody;
 mod ledger;
 pub mod sample;
 
+use custody::{
+    a_held_record_is_erased_by_nobody_before_the_hold_ends, a_hold_that_has_ended_holds_nothing,
+    an_owner_erases_one_record, looks_for_what_is_due_add_up,
+    restricted_records_are_neither_given_out_nor_erased, what_is_kept_for_too_long_goes_in_batches,
+};
 use ledger::{
     an_erased_id_is_not_stored_again, an_erased_record_leaves_its_entry, concurrent_appends_fork_no_log,
     duplicates_and_the_unknown_leave_no_gap_in_the_log, each_new_record_gets_the_next_index_of_its_sites_log,
@@ -58,6 +64,7 @@ pub async fn run<S: Store>(make: impl AsyncFn() -> S) {
         an_organisation_is_made_once,
         a_notice_comes_back_as_it_was_archived,
         a_notice_belongs_to_the_revisions_that_show_it,
+        notices_are_listed_with_the_revisions_that_showed_them,
         notices_need_a_published_revision,
         a_record_comes_back_as_it_was_appended,
         a_record_is_given_to_its_subject_only,
@@ -75,6 +82,12 @@ pub async fn run<S: Store>(make: impl AsyncFn() -> S) {
         full_tiles_are_hashed_into_the_level_above,
         an_erased_record_leaves_its_entry,
         an_erased_id_is_not_stored_again,
+        a_held_record_is_erased_by_nobody_before_the_hold_ends,
+        a_hold_that_has_ended_holds_nothing,
+        restricted_records_are_neither_given_out_nor_erased,
+        an_owner_erases_one_record,
+        what_is_kept_for_too_long_goes_in_batches,
+        looks_for_what_is_due_add_up,
         signed_heads_are_kept_in_order,
         history_is_newest_first_and_limited,
         history_is_of_one_subject_at_one_site,
@@ -137,10 +150,7 @@ impl Site {
 async fn append(store: &dyn Store, records: &[&ConsentRecord]) -> Vec<Appended> {
     let records = records
         .iter()
-        .map(|record| NewRecord {
-            record: (*record).clone(),
-            counts: Vec::new(),
-        })
+        .map(|record| NewRecord::new((*record).clone(), Vec::new()))
         .collect();
     store
         .append(&Batch {
@@ -296,8 +306,7 @@ async fn a_notice_comes_back_as_it_was_archived(store: &dyn Store) {
     let site = Site::publish(store, "shop").await;
     Site::publish(store, "magazine").await;
     let found = store.notice("shop", site.hash).await.expect("reads");
-    assert_eq!(found.as_ref(), Some(&site.notice));
-    assert_eq!(found.map(|notice| notice.hash()), Some(site.hash));
+    assert_eq!(found.map(String::into_bytes), Some(site.notice.canonical()));
     assert_eq!(store.notice("magazine", site.hash).await.expect("reads"), None);
     assert_eq!(store.notice("unknown", site.hash).await.expect("reads"), None);
     assert_eq!(
@@ -351,6 +360,53 @@ async fn a_notice_belongs_to_the_revisions_that_show_it(store: &dyn Store) {
     assert_eq!(found(3, site.hash).await, None);
 }
 
+async fn notices_are_listed_with_the_revisions_that_showed_them(store: &dyn Store) {
+    let mut site = Site::publish(store, "shop").await;
+    Site::publish(store, "magazine").await;
+    let listed = async |organisation, limit| store.notices(organisation, "shop", limit).await.expect("reads");
+    let first = ArchivedNotice {
+        hash: site.hash,
+        rule: site.notice.rule.clone(),
+        language: site.notice.language.clone(),
+        first_revision: 1,
+        last_revision: 1,
+        published_at_ms: NOW_MS,
+    };
+    assert_eq!(listed(ORGANISATION, 10).await, std::slice::from_ref(&first));
+    for (revision, version) in [(2, "first"), (3, "second")] {
+        site.config.controller.push('!');
+        store
+            .publish_revision(ORGANISATION, &site.config, NOW_MS + i64::from(revision))
+            .await
+            .expect("publishes");
+        let mut notice = site.notice.clone();
+        notice.banner_html = format!("<p>{version}</p>");
+        store
+            .archive_notices("shop", revision, &[notice])
+            .await
+            .expect("archives");
+    }
+    let found = listed(ORGANISATION, 10).await;
+    let shown: Vec<_> = found
+        .iter()
+        .map(|notice| {
+            (
+                notice.first_revision,
+                notice.last_revision,
+                notice.published_at_ms - NOW_MS,
+            )
+        })
+        .collect();
+    assert_eq!(shown, [(3, 3, 3), (1, 2, 0)]);
+    assert_eq!(found[1].hash, first.hash);
+    assert_eq!(listed(ORGANISATION, 1).await, found[..1]);
+    store
+        .ensure_organisation(OTHER_ORGANISATION, "Other")
+        .await
+        .expect("organisation");
+    assert_eq!(listed(OTHER_ORGANISATION, 10).await, []);
+}
+
 async fn notices_need_a_published_revision(store: &dyn Store) {
     let site = Site::publish(store, "shop").await;
     let other = sample::notice(&site.config, "other");
@@ -365,7 +421,7 @@ async fn notices_need_a_published_revision(store: &dyn Store) {
 
 async fn a_record_comes_back_as_it_was_appended(store: &dyn Store) {
     let site = Site::publish(store, "shop").await;
-    for (number, method) in (0..).zip([Method::Banner, Method::Dialog, Method::Center, Method::Api]) {
+    for (number, method) in (0..).zip(Method::ALL) {
         let mut record = site.record(number);
         record.method = method;
         record.choice.performance = number == 0;
@@ -376,6 +432,7 @@ async fn a_record_comes_back_as_it_was_appended(store: &dyn Store) {
         record.dnt = number == 1;
         record.services = (1..number).map(|at| (format!("service-{at}"), at == 1)).collect();
         record.previous = (number > 0).then(|| sample::id(number - 1));
+        record.event = Event::of(record.asked, record.previous, record.choice, &record.services);
         assert_eq!(append(store, &[&record]).await, [Appended::New]);
         let found = store
             .record("shop", record.id, record.subject)

@@ -1,6 +1,6 @@
 //! What a store keeps of each site's log, beside the records themselves.
 
-use assent_consent::record::ConsentRecord;
+use assent_consent::{ledger::erasure::SIGNATURE_LEN, record::ConsentRecord};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -33,6 +33,8 @@ pub struct Erasure {
     pub leaf: u64,
     /// Milliseconds since 1970.
     pub erased_at_ms: i64,
+    /// With which the server says so (`assent_consent::ledger::erasure`).
+    pub signature: [u8; SIGNATURE_LEN],
 }
 
 /// What stays of an erased record's id: the first 16 bytes of its SHA-256. Ids have 74 random bits, so only who has an
@@ -45,3 +47,7 @@ pub fn trace(id: Uuid) -> [u8; 16] {
     trace.copy_from_slice(&digest[..16]);
     trace
 }
+
+/// Signs the erasure of the record of an entry, by its index in the log. The store calls it in the transaction that
+/// erases, so that no erasure stands without its signature.
+pub type SignErasure<'a> = &'a (dyn Fn(u64) -> [u8; SIGNATURE_LEN] + Send + Sync);

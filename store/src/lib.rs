@@ -15,15 +15,19 @@ use uuid::Uuid;
 pub mod cell;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod custody;
 mod ledger;
 pub mod rates;
 pub mod third_parties;
 mod transfer;
 
-pub use ledger::{Erasure, Logged, SignedHead, trace};
+pub use custody::{
+    AskedBy, Batched, Deed, Due, Erased, Hold, Order, Outcome, Restriction, RetentionRun, TrailEntry,
+};
+pub use ledger::{Erasure, Logged, SignErasure, SignedHead, trace};
 pub use rates::{Count, Measure, RateRow, Rates};
 pub use third_parties::{Kind, Kinds, Sighting, ThirdPartyDay, WaitsFor};
-pub use transfer::{Stretch, Transfer};
+pub use transfer::{Custody, Stretch, Transfer};
 
 /// Why a store could not do what was asked. Never shown to clients.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +76,23 @@ pub struct Revision {
     pub published_at_ms: i64,
     /// The configuration.
     pub config: SiteConfig,
+}
+
+/// Where a notice was shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchivedNotice {
+    /// Its hash.
+    pub hash: NoticeHash,
+    /// Id of the rule.
+    pub rule: String,
+    /// Language tag.
+    pub language: String,
+    /// The first revision that showed it.
+    pub first_revision: u32,
+    /// The last revision that showed it.
+    pub last_revision: u32,
+    /// When the first of them was published, in milliseconds since 1970.
+    pub published_at_ms: i64,
 }
 
 /// Someone who signs in to the console.
@@ -127,8 +148,21 @@ pub struct Batch {
 pub struct NewRecord {
     /// The record.
     pub record: ConsentRecord,
+    /// Its entry in the log: [`ConsentRecord::commitment`], worked out before the record waits for its commit.
+    pub commitment: [u8; 32],
     /// What it counts as.
     pub counts: Vec<Count>,
+}
+
+impl NewRecord {
+    /// A record and what it counts as.
+    pub fn new(record: ConsentRecord, counts: Vec<Count>) -> Self {
+        Self {
+            commitment: record.commitment(),
+            record,
+            counts,
+        }
+    }
 }
 
 /// What became of one record of a batch, in the batch's order.
@@ -178,8 +212,18 @@ pub trait Store: Transfer + 'static {
     /// [`StoreError::UnknownRevision`] if the revision was never published.
     async fn archive_notices(&self, site: &str, revision: u32, notices: &[Notice]) -> Result<()>;
 
-    /// A notice of a site by its hash.
-    async fn notice(&self, site: &str, hash: NoticeHash) -> Result<Option<Notice>>;
+    /// A notice of a site by its hash: the canonical JSON of a [`Notice`], byte for byte as it is hashed, whichever
+    /// version wrote it.
+    async fn notice(&self, site: &str, hash: NoticeHash) -> Result<Option<String>>;
+
+    /// What a site of the organisation has shown, those of the newest revision first, then by rule and language, at
+    /// most `limit`. Empty for a site of another organisation.
+    async fn notices(
+        &self,
+        organisation: OrganisationId,
+        site: &str,
+        limit: u32,
+    ) -> Result<Vec<ArchivedNotice>>;
 
     /// Whether this notice was archived for this revision of the site; if so, the rule and the language
     /// under which it was shown, and the rule's `expiry_days`, are to be taken from the notice and the
@@ -202,12 +246,60 @@ pub trait Store: Transfer + 'static {
     async fn history(&self, site: &str, subject: Subject, limit: u32) -> Result<Vec<ConsentRecord>>;
 
     /// Erases records of a subject, `only` the one with this id or all of them: rows and salts are gone, the entries in
-    /// the log stay. Returns the ids of those that were erased now, which are never stored again.
-    async fn erase(&self, site: &str, subject: Subject, only: Option<Uuid>, now_ms: i64)
-    -> Result<Vec<Uuid>>;
+    /// the log stay. Their ids are never stored again. Held ones stay: the wish is noted with the hold and in the trail,
+    /// and the subject is restricted as if the visitor had asked for it. `sign` is asked once for each that is erased.
+    async fn erase(
+        &self,
+        site: &str,
+        subject: Subject,
+        only: Option<Uuid>,
+        now_ms: i64,
+        sign: SignErasure<'_>,
+    ) -> Result<Erased>;
 
     /// Whether a record with this id was erased at this site.
     async fn is_erased(&self, site: &str, id: Uuid) -> Result<bool>;
+
+    /// Whether a subject's records are restricted.
+    async fn restriction(&self, site: &str, subject: Subject) -> Result<Option<Restriction>>;
+
+    /// Restricts a subject's records at the visitor's wish. One that is there already becomes the visitor's and keeps
+    /// its date. `None` if there are no records to restrict.
+    async fn restrict(&self, site: &str, subject: Subject, now_ms: i64) -> Result<Option<Restriction>>;
+
+    /// Lifts a restriction at the visitor's wish; whether there was one.
+    async fn lift_restriction(&self, site: &str, subject: Subject) -> Result<bool>;
+
+    /// The holds on a subject's records that have not ended, in the order of the records' ids.
+    async fn holds_of(&self, site: &str, subject: Subject, now_ms: i64) -> Result<Vec<Hold>>;
+
+    /// The holds of a site that have not ended, those that end first before the others, at most `limit`.
+    async fn holds(&self, site: &str, now_ms: i64, limit: u32) -> Result<Vec<Hold>>;
+
+    /// Does what an owner wants done with a record, and writes it into the trail, in one transaction. What is not done
+    /// is not written. A record that is held is not erased; one that is restricted is neither erased nor exported.
+    async fn carry_out(
+        &self,
+        site: &str,
+        record: Uuid,
+        owner: Uuid,
+        order: &Order,
+        now_ms: i64,
+        sign: SignErasure<'_>,
+    ) -> Result<Outcome>;
+
+    /// The newest entries of a site's trail, newest first, at most `limit`.
+    async fn trail(&self, site: &str, limit: u32) -> Result<Vec<TrailEntry>>;
+
+    /// Erases a batch of the records that are kept for too long, but for those that are held or restricted, and clears
+    /// away holds that have ended; records whose erasure has waited for that are erased as well.
+    async fn erase_due(&self, site: &str, due: &Due, now_ms: i64, sign: SignErasure<'_>) -> Result<Batched>;
+
+    /// Keeps how a look for such records went; what it erased is added to what was erased before.
+    async fn note_retention(&self, site: &str, ran_at_ms: i64, erased: u64, spared: u64) -> Result<()>;
+
+    /// How the last one went.
+    async fn retention(&self, site: &str) -> Result<Option<RetentionRun>>;
 
     /// How many entries a site's log has. It has one for each record that was ever stored, in the order in which they
     /// were, from the moment of their commit.

@@ -6,10 +6,16 @@
 
 use std::ops::Range;
 
-use assent_consent::{notice::NoticeHash, record::ConsentRecord};
+use assent_consent::{
+    notice::NoticeHash,
+    record::{ConsentRecord, Subject},
+};
 use async_trait::async_trait;
 
-use crate::{Count, Erasure, OrganisationId, Owner, Result, Revision, ThirdPartyDay};
+use crate::{
+    Count, Erasure, Hold, OrganisationId, Owner, Restriction, Result, RetentionRun, Revision, ThirdPartyDay,
+    TrailEntry,
+};
 
 /// A stretch of a site's log, with what is stored of its records.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +28,19 @@ pub struct Stretch {
     pub records: Vec<(u64, ConsentRecord)>,
     /// Those that were erased, in order.
     pub erasures: Vec<Erasure>,
+}
+
+/// What keeps a site's records from being erased or used, and what was done with them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Custody {
+    /// All holds, those that have ended as well.
+    pub holds: Vec<Hold>,
+    /// All restrictions, with the subjects whose records they are of.
+    pub restrictions: Vec<(Subject, Restriction)>,
+    /// The whole trail, oldest first.
+    pub trail: Vec<TrailEntry>,
+    /// How the last look for records that are kept for too long went.
+    pub retention: Option<RetentionRun>,
 }
 
 /// What moving needs beyond [`Store`](crate::Store).
@@ -41,6 +60,9 @@ pub trait Transfer: Send + Sync {
 
     /// What stays of the ids of a site's erased records ([`trace`](crate::trace)), from one on, in order, at most `limit`.
     async fn erased_ids(&self, site: &str, from: [u8; 16], limit: u32) -> Result<Vec<[u8; 16]>>;
+
+    /// All restrictions of a site, ordered by subject.
+    async fn restrictions(&self, site: &str) -> Result<Vec<(Subject, Restriction)>>;
 
     /// The first hour of a site's roll-up that is not before this one.
     async fn next_hour(&self, site: &str, from: i32) -> Result<Option<i32>>;
@@ -67,6 +89,13 @@ pub trait Transfer: Send + Sync {
 
     /// Takes in what stays of the ids of erased records.
     async fn take_erased_ids(&self, site: &str, traces: &[[u8; 16]]) -> Result<()>;
+
+    /// Takes in what keeps a site's records, in the place of what is there, and what is missing of the trail, in one
+    /// transaction. Records and owners are there already.
+    ///
+    /// # Errors
+    /// [`StoreError::Different`](crate::StoreError::Different) if the trail that is there is longer.
+    async fn take_custody(&self, site: &str, custody: &Custody) -> Result<()>;
 
     /// Takes in cells of the roll-up; those that are there get these totals.
     async fn take_cells(&self, cells: &[(Count, u64)]) -> Result<()>;

@@ -8,12 +8,16 @@ use std::fs;
 use crate::{Result, paths, process};
 
 /// Each target, with a file that shows the fuzzer what sense looks like, where there is one.
-const TARGETS: [(&str, Option<&str>); 5] = [
+const TARGETS: [(&str, Option<&str>); 9] = [
     ("cookie", None),
     ("tag", None),
     ("lists", None),
     ("configuration", Some("public/demo/site.json")),
-    ("submission", Some("consent/testdata/submission.json")),
+    ("submission", None),
+    ("note", None),
+    ("proof", None),
+    ("tile", None),
+    ("receipt", None),
 ];
 
 /// Runs every target for so many seconds.

@@ -13,6 +13,7 @@ mod bench;
 mod browsers;
 mod build;
 mod debian;
+mod faults;
 mod fuzz;
 mod http;
 mod lint;
@@ -40,6 +41,7 @@ Usage: cargo xtask <command>
   test [--no-browser]     installs what the tests need and runs all of them
   lint                    format, clippy for the server and for WebAssembly, TypeScript
   size                    each asset's size against its budget
+  faults KILLS            kill -9 so many times; whatever was acknowledged is there afterwards
   fuzz SECONDS            every fuzz target, each for that long
   bench records           durable consent records per second, on SQLite
   bench records postgres  the same on a PostgreSQL of its own
@@ -67,6 +69,7 @@ fn run(arguments: &[&str]) -> Result {
         ["test", "--no-browser"] => test::run(false),
         ["lint"] => lint::run(),
         ["size"] => size::run(),
+        ["faults", kills] => faults::run(kills),
         ["fuzz", seconds] => fuzz::run(seconds),
         ["bench", "records"] => bench::records::run(None),
         ["bench", "records", "postgres"] => {

@@ -40,6 +40,7 @@ impl Server {
             .env("ASSENT_LOG", "warn")
             // All load comes from one address here.
             .env("ASSENT_RECORDS_PER_MINUTE", "0")
+            .env("ASSENT_PROOFS_PER_MINUTE", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()

@@ -134,8 +134,13 @@ fn browser_tests() -> Result<Vec<PathBuf>> {
         .collect::<std::io::Result<_>>()?;
     files.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
     files.sort();
-    if files.is_empty() {
-        return Err("there are no browser tests in end2end/tests".into());
+    for name in EVERYWHERE {
+        if !files
+            .iter()
+            .any(|file| file.ends_with(format!("{name}.test.mjs")))
+        {
+            return Err(format!("there are no browser tests {name}.test.mjs in end2end/tests").into());
+        }
     }
     Ok(files)
 }

@@ -44,6 +44,14 @@ fn row(row: &HistoryRow, page: &CenterPage<'_>) -> AnyView {
     let texts = page.texts;
     let method = method(row.method, texts);
     let time = row.decided.clone();
+    let replay = page.rights.map(|rights| {
+        view! {
+            <a class="replay" href=row.replay_url.clone() lang=rights.language.to_owned()>
+                {rights.texts.replay.clone()}
+                <span class="unseen">{format!(", {}", time.text)}</span>
+            </a>
+        }
+    });
     view! {
         <tr role="row">
             <td role="cell" data-label=texts.center_when.clone()>
@@ -59,6 +67,7 @@ fn row(row: &HistoryRow, page: &CenterPage<'_>) -> AnyView {
                         <span>{texts.center_receipt.clone()}</span>
                         <span class="unseen">{format!(", {}", time.text)}</span>
                     </a>
+                    {replay}
                 </div>
             </td>
         </tr>

@@ -13,9 +13,14 @@ mod document;
 mod history;
 mod icon;
 mod page;
+mod replay;
 mod rights;
 
 pub use choices::{SHOWN, field};
 pub use document::{MessagePage, message};
 pub use page::{CenterPage, Current, HistoryRow, Moment, News, page};
-pub use rights::{DataPage, DataRow, ErasedPage, Frame, Rights, RightsTexts, data, erase, erased};
+pub use replay::{Replay, replay};
+pub use rights::{
+    DataPage, DataRow, ErasedPage, Frame, HeldRow, RestrictionPage, Rights, RightsTexts, data, erase, erased,
+    restrict, restriction,
+};

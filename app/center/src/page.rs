@@ -94,6 +94,8 @@ pub struct HistoryRow {
     pub record: Uuid,
     /// Address of the receipt's download, same origin.
     pub receipt_url: String,
+    /// Where what was shown can be seen again, same origin.
+    pub replay_url: String,
 }
 
 /// What has just happened, said at the top of the page.
@@ -267,5 +269,6 @@ pub(crate) const fn method(method: Method, texts: &Texts) -> &String {
         Method::Dialog => &texts.method_dialog,
         Method::Center => &texts.method_center,
         Method::Api => &texts.method_api,
+        Method::Embed => &texts.method_embed,
     }
 }

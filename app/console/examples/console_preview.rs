@@ -8,10 +8,10 @@ use std::{fs, path::Path};
 
 use assent_consent::site::BlockingMode;
 use assent_console::{
-    MessagePage, RatesPage, SetPasswordPage, SignInPage, ThirdPartiesPage, message, rates, set_password,
-    sign_in, third_parties,
+    MessagePage, RatesPage, RecordPage, RecordState, RecordsPage, SetPasswordPage, SignInPage, Stored,
+    ThirdPartiesPage, erase_record, message, rates, record, records, set_password, sign_in, third_parties,
 };
-use fixture::{ASSETS, Fixture};
+use fixture::{ASSETS, Fixture, RECORD, held, restricted, stored};
 
 fn main() -> std::io::Result<()> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| ".".to_owned());
@@ -38,6 +38,38 @@ fn main() -> std::io::Result<()> {
             }),
         )?;
     }
+    write("records.html", records(&fixture.records()))?;
+    write(
+        "records-empty.html",
+        records(&RecordsPage {
+            run: None,
+            holds: &[],
+            trail: &[],
+            asked: "banana",
+            error: Some("This is neither a receipt nor the id of a record."),
+            ..fixture.records()
+        }),
+    )?;
+    let bound = Stored {
+        content: None,
+        hold: Some(held(true)),
+        restriction: Some(restricted(true)),
+        ..stored()
+    };
+    for (name, state) in [
+        ("record", RecordState::Stored(Box::new(stored()))),
+        ("record-bound", RecordState::Stored(Box::new(bound))),
+        ("record-erased", RecordState::Erased),
+    ] {
+        let page = RecordPage {
+            frame: fixture.frame(),
+            id: RECORD,
+            state,
+            refusal: None,
+        };
+        write(&format!("{name}.html"), record(&page))?;
+    }
+    write("record-erase.html", erase_record(&fixture.frame(), RECORD))?;
     write(
         "sign-in.html",
         sign_in(&SignInPage {

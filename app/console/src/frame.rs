@@ -37,15 +37,19 @@ pub struct SiteLink {
 pub(crate) enum Page {
     Rates,
     ThirdParties,
+    Notices,
+    Records,
 }
 
 impl Page {
-    const ALL: [Self; 2] = [Self::Rates, Self::ThirdParties];
+    const ALL: [Self; 4] = [Self::Rates, Self::ThirdParties, Self::Notices, Self::Records];
 
     const fn title(self) -> &'static str {
         match self {
             Self::Rates => "Consent rates",
             Self::ThirdParties => "Third parties",
+            Self::Notices => "Notices",
+            Self::Records => "Records",
         }
     }
 
@@ -53,6 +57,8 @@ impl Page {
         match self {
             Self::Rates => "",
             Self::ThirdParties => "/third-parties",
+            Self::Notices => "/notices",
+            Self::Records => "/records",
         }
     }
 }

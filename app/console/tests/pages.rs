@@ -4,10 +4,10 @@ mod fixture;
 
 use assent_consent::site::BlockingMode;
 use assent_console::{
-    Counts, Frame, RatesPage, SetPasswordPage, SignInPage, SiteLink, ThirdPartiesPage, rates, set_password,
-    sign_in, third_parties,
+    Counts, Frame, RatesPage, RecordPage, RecordState, RecordsPage, SetPasswordPage, SignInPage, SiteLink,
+    Stored, ThirdPartiesPage, erase_record, rates, record, records, set_password, sign_in, third_parties,
 };
-use fixture::{ASSETS, Fixture, TODAY};
+use fixture::{ASSETS, Fixture, RECORD, TODAY, held, restricted, stored};
 
 /// What a reader sees: the text without the tags.
 fn text(html: &str) -> String {
@@ -172,6 +172,64 @@ fn without_reports_the_owner_learns_how_to_get_them() {
     }
 }
 
+fn record_page(fixture: &Fixture, stored: Stored<'_>) -> String {
+    record(&RecordPage {
+        frame: fixture.frame(),
+        id: RECORD,
+        state: RecordState::Stored(Box::new(stored)),
+        refusal: None,
+    })
+}
+
+#[test]
+fn what_can_be_done_with_a_record_depends_on_what_keeps_it() {
+    let fixture = Fixture::new(1);
+    let deeds = [
+        "/export",
+        "/hold",
+        "/lift-hold",
+        "/restrict",
+        "/lift-restriction",
+        "/erase",
+    ];
+    let offered = |hold, restriction| {
+        let html = record_page(
+            &fixture,
+            Stored {
+                hold,
+                restriction,
+                ..stored()
+            },
+        );
+        deeds
+            .into_iter()
+            .filter(|deed| html.contains(&format!("{RECORD}{deed}\"")))
+            .collect::<String>()
+    };
+    assert_eq!(offered(None, None), "/export/hold/restrict/erase");
+    assert_eq!(offered(Some(held(true)), None), "/export/lift-hold/restrict");
+    assert_eq!(offered(None, Some(restricted(false))), "/hold/lift-restriction");
+    assert_eq!(offered(None, Some(restricted(true))), "/hold");
+    assert_eq!(offered(Some(held(true)), Some(restricted(true))), "/lift-hold");
+}
+
+#[test]
+fn every_form_about_records_carries_the_sessions_token() {
+    let fixture = Fixture::new(1);
+    let pages = [
+        records(&fixture.records()),
+        record_page(&fixture, stored()),
+        erase_record(&fixture.frame(), RECORD),
+    ];
+    for html in pages {
+        let forms = html.matches("method=\"post\"").count();
+        let tokens = html
+            .matches("<input type=\"hidden\" name=\"csrf\" value=\"token\">")
+            .count();
+        assert_eq!(forms, tokens, "{html}");
+    }
+}
+
 #[test]
 fn nothing_that_an_owner_writes_becomes_markup() {
     let bad = "<script>alert(1)</script>\"'&";
@@ -200,6 +258,13 @@ fn nothing_that_an_owner_writes_becomes_markup() {
         ..fixture.third_parties()
     });
     assert!(!html.contains("<script"), "{html}");
+    fixture.holds[0].reason = bad.to_owned();
+    let html = records(&RecordsPage {
+        asked: bad,
+        error: Some(bad),
+        ..fixture.records()
+    });
+    assert!(!html.contains("<script"), "{html}");
     let html = set_password(&SetPasswordPage {
         assets: ASSETS,
         action: bad,
@@ -217,6 +282,8 @@ fn nothing_needs_a_looser_content_security_policy() {
     let pages = [
         rates(&fixture.page()),
         third_parties(&fixture.third_parties()),
+        records(&fixture.records()),
+        record_page(&fixture, stored()),
         sign_in(&SignInPage {
             assets: ASSETS,
             action: "/console/sign-in",

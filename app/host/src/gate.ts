@@ -38,20 +38,38 @@ export const now = (): number => Math.floor(Date.now() / 1000);
 let gate: Gate | undefined;
 let refused = false;
 
+function code(): Uint8Array<ArrayBuffer> {
+  const text = loader.g;
+  const bytes = new Uint8Array(text.length);
+  for (let at = bytes.length; at--; ) bytes[at] = text.charCodeAt(at);
+  return bytes;
+}
+
+function up({ exports }: WebAssembly.Instance): void {
+  gate = exports as unknown as Gate;
+  start('');
+}
+
 /** Brings the gate up where WebAssembly runs, before the parser goes on. False where there is none. */
 export function compile(): boolean {
   if (!gate && !refused) {
     try {
-      const code = loader.g;
-      const bytes = new Uint8Array(code.length);
-      for (let at = bytes.length; at--; ) bytes[at] = code.charCodeAt(at);
-      gate = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Gate;
-      start('');
+      up(new WebAssembly.Instance(new WebAssembly.Module(code())));
     } catch {
       refused = true;
     }
   }
   return !!gate;
+}
+
+/** Likewise, but compiles beside the page, which does not wait. */
+export async function ready(): Promise<void> {
+  try {
+    const { instance } = await WebAssembly.instantiate(code());
+    gate || up(instance);
+  } catch {
+    // Whoever needs the gate tries once more, and goes on without.
+  }
 }
 
 /** Whether the browser runs WebAssembly here. */

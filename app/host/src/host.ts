@@ -27,7 +27,7 @@ export interface Host {
   /** A choice's exceptions as the cookie keeps them; a part fills this in where the site offers a choice per service. */
   codes(services?: Services): string;
   /** Carries out a choice: categories as bits, and its exceptions. */
-  decide(bits: number, method: 'api', services?: Services): void;
+  decide(bits: number, method: 'api' | 'embed', services?: Services): void;
   emit: typeof emit;
   /** Whether the stored item `name` has to go. */
   erased(list: string, name: string): boolean;
@@ -39,6 +39,8 @@ export interface Host {
   /** What the parts add to the choice as the page's scripts see it. */
   more: Partial<Choice>;
   on: typeof on;
+  /** As `assent.set`, of single services; a part fills this in where the site offers a choice per service. */
+  set?(wanted: Parameters<Assent['set']>[0], method: 'api' | 'embed'): void;
   /** Embeds that the visitor has loaded without a choice for their category. */
   once: WeakSet<Element>;
   /** Whether a tag with this `data-category` may run: HELD, FREE or FOREIGN. */

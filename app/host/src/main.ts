@@ -14,6 +14,7 @@ import { after, answerFor, apply, before, byHost, once, watch } from './tags';
 
 const OPTIONAL = ['performance', 'functional', 'targeting'] as const;
 type Choice = Partial<Record<(typeof OPTIONAL)[number], boolean>>;
+type Method = 'banner' | 'dialog' | 'api' | 'embed';
 
 const page = window as { assent?: Assent & { q?: [string, never[]][] } };
 const queue = page.assent?.q;
@@ -56,10 +57,15 @@ function clean(): void {
   }
 }
 
-/** After a choice, made here or elsewhere; `before` holds what was granted until then. */
-function changed(before: number): void {
-  host.signal('update');
-  apply();
+/** After a choice, made here or elsewhere; `before` holds what was granted until then. `store` keeps what was chosen
+    here: the browser is slow to do so, and what is released now does not wait for it. */
+function changed(before: number, store?: () => void): void {
+  try {
+    host.signal('update');
+    apply();
+  } finally {
+    store?.();
+  }
   settle();
   clean();
   const detail = choice();
@@ -67,11 +73,11 @@ function changed(before: number): void {
   if (before & 15 & ~state) emit('withdrawn', detail);
 }
 
-/** Keeps a choice in the cookie. */
+/** Takes a choice; the cookie is to be written still. */
 function keep(...[bits, revision, at, key, id, codes]: Kept): void {
   gate.choose(bits);
   // A gate that knows nothing of exceptions has to see that there are some: then it grants nothing and asks.
-  write((stored = gate.cookie(revision, at, key, id) + (codes ? `.${codes}` : '')));
+  stored = gate.cookie(revision, at, key, id) + (codes ? `.${codes}` : '');
   // Whether it counts is for the gate to say: the revision may have widened since, or the choice be too old.
   state = gate.start(stored);
 }
@@ -83,7 +89,7 @@ function gated(then: () => void, otherwise: () => void): void {
 }
 
 /** The visitor's decision, or the center where no gate runs. */
-function decide(bits: number, method: 'banner' | 'dialog' | 'api', services?: Services): void {
+function decide(bits: number, method: Method, services?: Services): void {
   gated(
     () => carryOut(bits, method, services),
     () => center(subject()),
@@ -91,16 +97,18 @@ function decide(bits: number, method: 'banner' | 'dialog' | 'api', services?: Se
 }
 
 /** Everything happens here and now; the record follows when the network allows. */
-function carryOut(bits: number, method: 'banner' | 'dialog' | 'api', services?: Services): void {
+function carryOut(bits: number, method: Method, services?: Services): void {
   const asked = asks() && method != 'api';
   const before = state;
   const previous = record();
   const key = subject() || random(16);
   const id = uuid();
   keep(bits, loader.r, gate.now(), key, id, host.codes(services));
-  tabs?.postMessage(stored);
   emit('decided', choice());
-  changed(before);
+  changed(before, () => {
+    write(stored);
+    tabs?.postMessage(stored);
+  });
   const { performance, functional, targeting } = choice() as Choice;
   post({
     id,
@@ -181,6 +189,7 @@ function surface(): void {
     placed = true;
     ask();
     // What the next click needs.
+    requestAnimationFrame(() => setTimeout(gate.ready));
     rest(() => {
       if (gate.runs()) prefetch();
       else gate.translate().catch(() => {});
@@ -193,10 +202,8 @@ function surface(): void {
   }
 }
 
-/** Gets ready what a click will need when pointer or focus come near: the gate for the banner's buttons, the
-    dialog, where it can run, for a control that opens it. */
+/** Gets the dialog ready, where it can run, when pointer or focus come near a control that opens it. */
 function near({ target }: Event): void {
-  if (holds(target as Element)) gate.compile();
   if ((target as Element).closest?.('[data-assent-do=settings],[data-assent=settings]') && gate.runs()) {
     preload().catch(() => {});
   }
@@ -246,7 +253,7 @@ const host: Host = {
 
 function begin(): void {
   for (const part of parts) part(host);
-  if (/[?&]assent_debug\b/.test(location.search)) late(host);
+  if (location.search.includes('assent_debug')) late(host);
   after.push((embeds) => {
     if (embeds && loader.x & 1) late(host);
   });
@@ -270,7 +277,10 @@ function begin(): void {
     kept.then((choice) => {
       // Which is gone where the visitor had everything erased.
       state = gate.start((stored = read(document.cookie)));
-      if (choice) keep(...choice);
+      if (choice) {
+        keep(...choice);
+        write(stored);
+      }
       resume();
       clean();
     });

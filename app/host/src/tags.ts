@@ -6,13 +6,10 @@ import { allowed, released } from './gate';
 import { loader } from './loader';
 
 /** Marked by the owner, or held by the inline stub because of its host. */
-const MARKED = `script[type="text/plain"],img,source,track,link,style,${EMBEDS}`
-  .split(',')
-  .map((tag) => `${tag}[data-category],${tag}[data-assent-host]`)
-  .join();
+const MARKED = '[data-category],[data-assent-host]';
 
-/** What every added node is tested for, which has to be quick. */
-const ANY = '[data-category],[data-assent-host]';
+/** What can be held. A script of any other type has run. */
+const HOLDABLE = `script[type="text/plain"],img,source,track,link,style,${EMBEDS}`;
 
 /** Attributes that load or apply something. A tag that waits has them as `data-…`. */
 const LIVE = ['src', 'srcset', 'poster', 'href', 'data'];
@@ -48,9 +45,9 @@ export function apply(): void {
   for (const first of before) first();
   const going: HTMLElement[] = [];
   for (const tag of document.querySelectorAll<HTMLElement>(MARKED)) {
-    const answer = answerFor(tag);
     // A script that ran meanwhile may have had this one released by a choice of its own.
-    if (!tag.isConnected) continue;
+    if (!tag.isConnected || !tag.matches(HOLDABLE)) continue;
+    const answer = answerFor(tag);
     if (!(tag instanceof HTMLScriptElement)) {
       if (answer == FREE) embed(tag, true);
       else if (answer == HELD) going.push(tag);
@@ -157,7 +154,7 @@ export function watch(changed: () => void): void {
       // By index: iterators and callbacks take several times as long, and pages add many nodes.
       for (let at = addedNodes.length; at--; ) {
         const node = addedNodes[at] as Element;
-        found ||= node.matches?.(ANY) || (node.firstElementChild && node.querySelector(ANY));
+        found ||= node.matches?.(MARKED) || (node.firstElementChild && node.querySelector(MARKED));
       }
     }
     if (found) apply();

@@ -14,6 +14,8 @@ export interface Finding {
   text: string;
   /** What the record says, label and text. */
   says?: [string, string][];
+  /** Where what was shown can be seen again. */
+  shown?: string;
 }
 
 export type Step = 'receipt' | 'signature' | 'content' | 'log';
@@ -79,6 +81,15 @@ const METHODS: { [id: string]: string } = {
   dialog: 'In the settings dialog',
   center: 'In the privacy center',
   api: 'With a control of the site’s own',
+  embed: 'On the placeholder of an embed',
+};
+
+const EVENTS: { [id: string]: string } = {
+  given: 'Allowed',
+  refused: 'Refused',
+  renewed: 'Allowed again when asked again',
+  changed: 'Changed',
+  withdrawn: 'Withdrawn',
 };
 
 function moment(at_ms: number): string {
@@ -103,6 +114,7 @@ function ofContent(record: Record, signature: State): Finding {
   const signals = [record.gpc && 'Global Privacy Control', record.dnt && 'Do Not Track'].filter(Boolean);
   const says: [string, string][] = [
     ['Site', record.site],
+    ['What happened', EVENTS[record.event] ?? record.event],
     ['Decided', moment(record.decided_at_ms)],
     ['Stored', moment(record.received_at_ms)],
     ['Counts until', moment(record.expires_at_ms)],
@@ -116,13 +128,14 @@ function ofContent(record: Record, signature: State): Finding {
     ['Signals of the browser', signals.join(', ') || 'none'],
     ['Record', record.id],
   ];
+  const shown = `/v1/sites/${encodeURIComponent(record.site)}/notices/${encodeURIComponent(record.notice)}/replay`;
   const said = {
     holds: 'This is what the server signed.',
     fails: 'This is what the text says, but nobody vouches for it: the signature does not hold.',
     open: 'This is what the text says. Whether the server signed it could not be checked.',
     wait: '',
   }[signature];
-  return { state: signature, text: said, says };
+  return { state: signature, text: said, says, shown };
 }
 
 async function ofLog({ record, payload }: Receipt, keys: Key[] | null, signature: Finding): Promise<Finding> {

@@ -28,7 +28,7 @@ function element(name: string, text: string, className = ''): HTMLElement {
   return made;
 }
 
-function show(step: Step, { state, text, says }: Finding) {
+function show(step: Step, { state, text, says, shown }: Finding) {
   const item = part(`step-${step}`);
   item.className = `step ${state}`;
   const [sign, word] = WORDS[state];
@@ -40,7 +40,11 @@ function show(step: Step, { state, text, says }: Finding) {
     row.append(element('dt', label), element('dd', value));
     list.append(row);
   }
-  item.querySelector('.finding')!.replaceChildren(mark, element('strong', word), element('p', text), ...(says ? [list] : []));
+  const link = element('a', 'See what the visitor was shown') as HTMLAnchorElement;
+  link.href = shown ?? '';
+  item
+    .querySelector('.finding')!
+    .replaceChildren(mark, element('strong', word), element('p', text), ...(says ? [list] : []), ...(shown ? [link] : []));
 }
 
 function conclude(states: State[]): [State, string] {

@@ -9,6 +9,7 @@ export interface Record {
   notice: string;
   rule: string;
   language: string;
+  event: string;
   method: string;
   choice: { performance: boolean; functional: boolean; targeting: boolean };
   /** The services whose answer differs from their category's. */
@@ -57,7 +58,7 @@ function asRecord(value: unknown): Record | null {
   const has = (type: string, ...values: unknown[]) => values.every((one) => typeof one === type);
   const { choice, services = {} } = record;
   const isWhole =
-    has('string', record.id, record.site, record.notice, record.rule, record.language, record.method) &&
+    has('string', record.id, record.site, record.notice, record.rule, record.language, record.event, record.method) &&
     has('boolean', choice?.performance, choice?.functional, choice?.targeting, record.gpc, record.dnt) &&
     has('number', record.revision, record.decided_at_ms, record.received_at_ms, record.expires_at_ms) &&
     has('boolean', ...Object.values(services ?? {}));

@@ -1,17 +1,19 @@
 //! The second layer, as a browser module.
 //!
 //! Native `<dialog>` does the focus trap, Esc, the inert page behind and the return of focus; this module
-//! fills it. What the visitor toggles lives in the checkboxes until a button is pressed, so the view needs
-//! no signals; Leptos' reactive system would be half of the download. For the same reason the notice is read
-//! straight from the page's parsed JSON, and one listener serves all buttons.
+//! fills it with the view of `layer`. What the visitor toggles lives in the checkboxes until a button is pressed, so
+//! the view needs no signals; Leptos' reactive system would be half of the download. For the same reason the notice is
+//! read straight from the page's parsed JSON, and one listener serves all buttons.
 
 use std::cell::RefCell;
 
 use assent_consent::{Categories, Category};
 use js_sys::{Array, Function, JsString, Object, Reflect};
-use leptos::{either::Either, ev, prelude::*};
+use leptos::{ev, prelude::*};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use web_sys::{Element, HtmlDialogElement, HtmlElement, HtmlInputElement};
+
+use crate::layer::{self, Json};
 
 thread_local! {
     /// Takes the open dialog off the page.
@@ -40,7 +42,15 @@ pub fn open(root: &HtmlElement, notice: &JsValue, choice: &JsValue, on_choice: F
     let decided = move |choice: Categories, services: &JsValue| {
         let _ = on_choice.call2(&JsValue::NULL, &choice.bits().into(), services);
     };
-    let mut state = dialog(notice, choice, decided, closed).build();
+    let honoured = honoured(notice, &notice.get("texts"));
+    let mut state = layer::dialog(
+        notice,
+        choice,
+        honoured,
+        move |event| pressed(&event, &decided),
+        move |_| closed(),
+    )
+    .build();
     state.mount(root, None);
     UNMOUNT.set(Some(Box::new(move || state.unmount())));
     if let Some(dialog) = root.last_element_child() {
@@ -48,46 +58,6 @@ pub fn open(root: &HtmlElement, notice: &JsValue, choice: &JsValue, on_choice: F
             count(&category);
         }
         let _ = dialog.unchecked_into::<HtmlDialogElement>().show_modal();
-    }
-}
-
-fn dialog<D: Fn(Categories, &JsValue) + 'static, C: Fn() + 'static>(
-    notice: &JsValue,
-    choice: &JsValue,
-    decided: D,
-    closed: C,
-) -> impl IntoView + use<D, C> {
-    let texts = get(notice, "texts");
-    let honoured = honoured(notice, &texts);
-    view! {
-        <dialog
-            class="assent-dialog"
-            aria-labelledby="assent-dialog-title"
-            lang=text(notice, "language")
-            dir=text(&texts, "direction")
-            on:click=move |event| pressed(&event, &decided)
-            on:close=move |_| closed()
-        >
-            <div class="assent-head">
-                <h2 id="assent-dialog-title" tabindex="-1" autofocus>{text(&texts, "dialog_title")}</h2>
-                <button type="button" data-assent-do="close" aria-label=text(&texts, "close")></button>
-            </div>
-            <div class="assent-body">
-                <p>
-                    {text(&texts, "dialog_text")}" "
-                    <a href=text(notice, "policy_url") target="_blank" rel="noopener">{text(&texts, "policy_link")}</a>
-                </p>
-                {(!honoured.is_empty()).then(|| view! { <p>{honoured}</p> })}
-                {list(notice, "categories")
-                    .map(|entry| category(&entry, &texts, choice))
-                    .collect::<Vec<_>>()}
-            </div>
-            <div class="assent-actions">
-                <button type="button" data-assent-do="accept-all">{text(&texts, "accept_all")}</button>
-                <button type="button" data-assent-do="reject-all">{text(&texts, "reject_all")}</button>
-                <button type="button" data-assent-do="confirm">{text(&texts, "confirm_choices")}</button>
-            </div>
-        </dialog>
     }
 }
 
@@ -210,165 +180,38 @@ fn closest(element: &Element, selector: &str) -> Option<Element> {
     element.closest(selector).ok()?
 }
 
-fn category(entry: &JsValue, texts: &JsValue, choice: &JsValue) -> impl IntoView + use<> {
-    let id = text(entry, "id");
-    let category = Category::from_id(id.as_bytes()).unwrap_or(Category::Necessary);
-    let label_id = ["assent-label-", &id].concat();
-    let panel_id = ["assent-panel-", &id].concat();
-    let state = if category == Category::Necessary {
-        Either::Left(view! { <span class="assent-always">{text(texts, "always_active")}</span> })
-    } else {
-        Either::Right(view! {
-            <input
-                type="checkbox"
-                role="switch"
-                value=id
-                aria-labelledby=label_id.clone()
-                checked=get(choice, category.id()).is_truthy()
-            />
-        })
-    };
-    // There where the visitor can choose among the services one by one.
-    let chosen = get(choice, "services");
-    let by_service = category != Category::Necessary && chosen.is_object();
-    let partly = by_service.then(|| {
-        view! { <p class="assent-partly" role="status" data-words=text(texts, "services_on")></p> }
-    });
-    let services: Vec<_> = list(entry, "services")
-        .map(|entry| {
-            let id = text(&entry, "id");
-            let is_on = by_service.then(|| get(&chosen, &id).is_truthy());
-            service(&entry, texts, &id, category, is_on)
-        })
-        .collect();
-    let heading = if services.is_empty() {
-        "no_services"
-    } else {
-        "services_heading"
-    };
-    view! {
-        <div class="assent-category">
-            <div class="assent-row">
-                <h3>
-                    <button
-                        type="button"
-                        id=label_id
-                        data-assent-do="expand"
-                        aria-controls=panel_id.clone()
-                        aria-expanded="false"
-                    >
-                        {text(entry, "label")}
-                    </button>
-                </h3>
-                {state}
-            </div>
-            {partly}
-            <div class="assent-panel" id=panel_id hidden>
-                <p>{text(entry, "text")}</p>
-                <p class="assent-heading">{text(texts, heading)}</p>
-                {services}
-            </div>
-        </div>
-    }
-}
-
-/// One service; with a switch where `is_on` says how it stands.
-fn service(
-    entry: &JsValue,
-    texts: &JsValue,
-    id: &str,
-    category: Category,
-    is_on: Option<bool>,
-) -> impl IntoView + use<> {
-    let label_id = ["assent-service-", id].concat();
-    let switch = is_on.map(|is_on| {
-        view! {
-            <input
-                type="checkbox"
-                role="switch"
-                value=id.to_owned()
-                data-category=category.id()
-                aria-labelledby=label_id.clone()
-                checked=is_on
-            />
-        }
-    });
-    let policy_url = text(entry, "policy_url");
-    let policy = (!policy_url.is_empty()).then(|| {
-        view! {
-            " · "
-            <a href=policy_url target="_blank" rel="noopener noreferrer">{text(texts, "provider_policy")}</a>
-        }
-    });
-    let columns = ["item_name", "item_purpose", "item_lifetime", "item_kind"].map(|key| text(texts, key));
-    let rows: Vec<_> = list(entry, "items")
-        .map(|item| {
-            let cells = ["name", "purpose", "lifetime", "kind"];
-            let cells: Vec<_> = cells
-                .iter()
-                .zip(&columns)
-                .map(|(key, column)| {
-                    let mut words = text(&item, key);
-                    if *key == "purpose" {
-                        words = [&words, " ", &text(&item, "note")].concat();
-                    }
-                    view! { <td data-label=column.clone()>{words}</td> }
-                })
-                .collect();
-            view! { <tr>{cells}</tr> }
-        })
-        .collect();
-    let items = (!rows.is_empty()).then(|| {
-        let columns: Vec<_> = columns
-            .iter()
-            .map(|column| view! { <th scope="col">{column.clone()}</th> })
-            .collect();
-        view! {
-            <table>
-                <thead>
-                    <tr>{columns}</tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
-        }
-    });
-    view! {
-        <div class="assent-service">
-            <div class="assent-title">
-                <h4 id=label_id>{text(entry, "name")}</h4>
-                {switch}
-            </div>
-            <p>{text(entry, "purpose")}</p>
-            <p class="assent-muted">
-                {text(texts, "item_provider")}": "{text(entry, "provider")} {policy}
-            </p>
-            {items}
-        </div>
-    }
-}
-
 /// What is said of the signals that this browser sends and the rule honours, empty without any.
 fn honoured(notice: &JsValue, texts: &JsValue) -> String {
-    let navigator = get(&js_sys::global(), "navigator");
+    let navigator = js_sys::global().get("navigator");
     let mut said = String::new();
-    if get(notice, "honours_gpc").is_truthy() && get(&navigator, "globalPrivacyControl").is_truthy() {
-        said = text(texts, "gpc_honoured") + " ";
+    if notice.get("honours_gpc").is_truthy() && navigator.get("globalPrivacyControl").is_truthy() {
+        said = texts.text("gpc_honoured") + " ";
     }
-    if get(notice, "honours_dnt").is_truthy() && get(&navigator, "doNotTrack") == "1" {
-        said += &text(texts, "dnt_honoured");
+    if notice.get("honours_dnt").is_truthy() && navigator.get("doNotTrack") == "1" {
+        said += &texts.text("dnt_honoured");
     }
     said
 }
 
-fn get(object: &JsValue, key: &str) -> JsValue {
-    Reflect::get(object, &key.into()).unwrap_or_default()
-}
+impl Json for JsValue {
+    fn get(&self, key: &str) -> Self {
+        Reflect::get(self, &key.into()).unwrap_or_default()
+    }
 
-fn text(object: &JsValue, key: &str) -> String {
-    get(object, key).as_string().unwrap_or_default()
-}
+    fn text(&self, key: &str) -> String {
+        self.get(key).as_string().unwrap_or_default()
+    }
 
-fn list(object: &JsValue, key: &str) -> impl Iterator<Item = JsValue> {
-    let entries = get(object, key).dyn_into::<Array>().unwrap_or_default();
-    (0..entries.length()).map(move |at| entries.get(at))
+    fn list(&self, key: &str) -> impl Iterator<Item = Self> {
+        let entries = self.get(key).dyn_into::<Array>().unwrap_or_default();
+        (0..entries.length()).map(move |at| entries.get(at))
+    }
+
+    fn is_on(&self) -> bool {
+        self.is_truthy()
+    }
+
+    fn is_there(&self) -> bool {
+        self.is_object()
+    }
 }

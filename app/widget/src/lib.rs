@@ -5,6 +5,10 @@
 //! `style/dialog.css`. Nothing here decides what is granted: the views report what was pressed.
 
 #[cfg(feature = "ssr")]
+pub mod archive;
+#[cfg(feature = "ssr")]
 pub mod banner;
 #[cfg(feature = "dialog")]
 pub mod dialog;
+#[cfg(any(feature = "ssr", feature = "dialog"))]
+mod layer;

@@ -168,6 +168,11 @@ impl Note {
         &self.text
     }
 
+    /// The names under which it is signed, or said to be.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.signatures.iter().map(|line| line.name.as_str())
+    }
+
     /// Checks the signature of one key. `None` if the key has not signed.
     ///
     /// # Errors

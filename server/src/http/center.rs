@@ -5,6 +5,8 @@
 
 mod rights;
 
+pub(crate) use rights::texts as rights_texts;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use assent_center::{CenterPage, Current, HistoryRow, Moment, News, Rights, SHOWN, field};
@@ -18,7 +20,7 @@ use assent_consent::{
 use axum::{
     Router,
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
@@ -28,8 +30,10 @@ use uuid::Uuid;
 
 use super::{
     address::{self, Client},
-    assets, body, cookies, handover, loader, origin, page,
+    assets, body, cookies, handover, loader, notices, origin, page,
     problem::Problem,
+    query::Query,
+    records::{self, Format, Wanted},
     site, text,
 };
 use crate::{
@@ -375,6 +379,7 @@ async fn take(app: &App, client: Client, site: &Site, token: &str) -> Result<Opt
 async fn receipt(
     State(app): State<AppState>,
     Path((id, record)): Path<(String, String)>,
+    Query(wanted): Query<Wanted>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let site = site(&app, &id)?;
@@ -386,11 +391,22 @@ async fn receipt(
         .record(site.id(), record, visitor.subject)
         .await?
         .ok_or_else(missing)?;
-    let mut response = app.signer.sign(&record).into_response();
+    let (body, media_type, ending) = match wanted.format()? {
+        None => (app.signer.sign(&record).into_bytes(), "application/jose", "jws"),
+        Some(format) => (
+            records::export(&app, &site, &record, format).await?,
+            format.media_type(),
+            match format {
+                Format::Kantara => "kantara.json",
+                Format::Dpv => "jsonld",
+            },
+        ),
+    };
+    let mut response = body.into_response();
     let headers = response.headers_mut();
     page::secure(headers);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/jose"));
-    let file = format!("attachment; filename=\"consent-receipt-{}.jws\"", record.id);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    let file = format!("attachment; filename=\"consent-receipt-{}.{ending}\"", record.id);
     if let Ok(file) = HeaderValue::try_from(file) {
         headers.insert(header::CONTENT_DISPOSITION, file);
     }
@@ -452,10 +468,21 @@ fn address(site: &Site, page: &str, wanted: Option<&str>, headers: &HeaderMap, s
     }
 }
 
-fn language<'a>(site: &'a Site, wanted: Option<&str>, headers: &HeaderMap) -> &'a str {
+/// The language of a page: the one wanted, else the first that the browser asks for and the site offers.
+pub(crate) fn language<'a>(site: &'a Site, wanted: Option<&str>, headers: &HeaderMap) -> &'a str {
     let languages = &site.revision.config.languages;
     let at = crate::negotiate::language(languages, wanted, text(headers, header::ACCEPT_LANGUAGE));
     languages.get(at).map_or("en", String::as_str)
+}
+
+/// What is stored of the visitor.
+#[derive(Default)]
+struct Past {
+    /// Newest first.
+    records: Vec<ConsentRecord>,
+    /// What the law keeps although the visitor had it erased.
+    kept: Vec<ConsentRecord>,
+    is_restricted: bool,
 }
 
 /// What a page is made of.
@@ -475,18 +502,12 @@ impl View<'_> {
 
     async fn render(&self, status: StatusCode, visitor: Option<&Visitor>, news: Option<News>) -> Response {
         let variant = loader::choose(self.app, self.site, self.client, self.wanted, self.headers);
-        let history = match visitor {
-            Some(visitor) => {
-                let history = self
-                    .app
-                    .store
-                    .history(self.site.id(), visitor.subject, HISTORY_LEN);
-                history.await.map_err(Problem::from)
-            }
-            None => Ok(Vec::new()),
+        let past = match visitor {
+            Some(visitor) => self.past(visitor.subject).await,
+            None => Ok(Past::default()),
         };
-        match (variant, history) {
-            (Ok(variant), Ok(history)) => match self.page(variant, &history, news) {
+        match (variant, past) {
+            (Ok(variant), Ok(past)) => match self.page(variant, &past, news) {
                 Ok(html) => page::html(status, html),
                 Err(problem) => unavailable(problem.status()),
             },
@@ -494,28 +515,40 @@ impl View<'_> {
         }
     }
 
-    fn page(
-        &self,
-        variant: &Variant,
-        records: &[ConsentRecord],
-        news: Option<News>,
-    ) -> Result<String, Problem> {
+    async fn past(&self, subject: Subject) -> Result<Past, Problem> {
+        let site = self.site.id();
+        let store = &self.app.store;
+        let records = store.history(site, subject, HISTORY_LEN).await?;
+        let taken_back = handover::taken_back(self.app, site, subject).await?;
+        let (records, kept) = records
+            .into_iter()
+            .partition(|record| !taken_back.contains(&record.id));
+        Ok(Past {
+            records,
+            kept,
+            is_restricted: store.restriction(site, subject).await?.is_some(),
+        })
+    }
+
+    fn page(&self, variant: &Variant, past: &Past, news: Option<News>) -> Result<String, Problem> {
+        let records = &past.records;
         let notice = &variant.notice;
-        let [data_url, json_url, erase_url] =
-            ["/data", "/data.json", "/erase"].map(|page| self.address(page));
+        let [data_url, json_url, restrict_url, erase_url] =
+            ["/data", "/data.json", "/restrict", "/erase"].map(|page| self.address(page));
         let (language, texts) = rights::texts(&notice.language)?;
-        let rights = (!records.is_empty()).then_some(Rights {
+        let is_stored = !records.is_empty() || !past.kept.is_empty();
+        let rights = is_stored.then_some(Rights {
             texts: &texts,
             language,
             data_url: &data_url,
             json_url: &json_url,
+            restrict_url: &restrict_url,
+            is_restricted: past.is_restricted,
             erase_url: &erase_url,
         });
         let revision = &self.site.revision;
         let rule = revision.config.rules.iter().find(|rule| rule.id == notice.rule);
-        let mut before_choice = rule.map_or(Categories::NECESSARY, |rule| {
-            rule.on_by_default.iter().copied().collect::<Categories>() | Categories::NECESSARY
-        });
+        let mut before_choice = rule.map_or(Categories::NECESSARY, Rule::before_choice);
         let honours = rule.map(Rule::honours).unwrap_or_default();
         let objections = objections(self.headers);
         if objections.meets(honours) {
@@ -542,6 +575,7 @@ impl View<'_> {
                 services: record.services.clone(),
                 record: record.id,
                 receipt_url: format!("/c/{}/receipts/{}", self.site.id(), record.id),
+                replay_url: notices::replay_path(self.site.id(), record.notice),
             })
             .collect();
         Ok(assent_center::page(&CenterPage {

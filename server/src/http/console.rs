@@ -1,5 +1,8 @@
-//! `/console`: where owners sign in, read their rates, and see what their pages load without consent.
+//! `/console`: where owners sign in, read their rates, see what their pages load without consent, what visitors were
+//! shown, and act on records.
 
+mod notices;
+mod records;
 mod third_parties;
 
 use assent_consent::site::SiteConfig;
@@ -10,14 +13,14 @@ use assent_store::{Grant, Measure, Owner, RateRow};
 use axum::{
     Router,
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde::Deserialize;
 
-use super::{address::Client, assets, body, cookies, origin, page, problem::Problem};
+use super::{address::Client, assets, body, cookies, origin, page, problem::Problem, query::Query};
 use crate::{
     app::{App, AppState},
     auth,
@@ -41,6 +44,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/console/", get(home))
         .route("/console/link", get(link))
         .route("/console/sites/{site}", get(rates))
+        .route("/console/sites/{site}/notices", get(notices::notices))
         .route(
             "/console/sites/{site}/third-parties",
             get(third_parties::third_parties),
@@ -48,6 +52,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route(SIGN_IN, post(sign_in))
         .route(SET_PASSWORD, post(set_password))
         .route(SIGN_OUT, post(sign_out))
+        .merge(records::router())
 }
 
 /// Someone who is signed in.
@@ -262,17 +267,23 @@ async fn sign_out(State(app): State<AppState>, headers: HeaderMap, body: Body) -
     origin::own(&app, &headers)?;
     if let Some(SignedIn { token, .. }) = signed_in(&app, &headers).await? {
         let SignOut { csrf } = body::form(&headers, body).await?;
-        // Hashes are compared, so that the time of the comparison tells nothing about the token.
-        if auth::hash(&csrf) != auth::hash(&auth::csrf_token(&token)) {
-            return Err(Problem::field(
-                StatusCode::FORBIDDEN,
-                "csrf",
-                "does not belong to this session",
-            ));
-        }
+        check_csrf(&auth::csrf_token(&token), &csrf)?;
         app.store.end_session(auth::hash(&token)).await?;
     }
     Ok(page::see_other("/console", &[session_cookie(&app, "", 0)]))
+}
+
+/// Refuses a form that was not made for this session.
+fn check_csrf(expected: &str, sent: &str) -> Result<(), Problem> {
+    // Hashes are compared, so that the time of the comparison tells nothing about the token.
+    if auth::hash(sent) == auth::hash(expected) {
+        return Ok(());
+    }
+    Err(Problem::field(
+        StatusCode::FORBIDDEN,
+        "csrf",
+        "does not belong to this session",
+    ))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -441,7 +452,10 @@ mod tests {
         let today = 20_778;
         let days = |query: &str| {
             let uri = format!("/?{query}").parse().unwrap();
-            Query::<Period>::try_from_uri(&uri).unwrap().0.days(today)
+            axum::extract::Query::<Period>::try_from_uri(&uri)
+                .unwrap()
+                .0
+                .days(today)
         };
         assert_eq!(days(""), (today - 29, today));
         assert_eq!(days("days=7"), (today - 6, today));

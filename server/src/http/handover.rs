@@ -15,7 +15,7 @@ use assent_store::Grant;
 use axum::{
     Router,
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::{HeaderMap, StatusCode},
     response::Response,
     routing::{get, post},
@@ -28,6 +28,7 @@ use super::{
     address::Client,
     body, called,
     problem::Problem,
+    query::Query,
     records::{json, subject},
     site,
 };
@@ -171,12 +172,14 @@ async fn choice(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let site = site(&app, &id)?;
-    if let Some(newest) = newest(&app, site.id(), subject(&headers)?).await? {
+    let subject = subject(&headers)?;
+    if let Some(newest) = newest(&app, site.id(), subject).await? {
         return Ok(json(StatusCode::OK, &known(&newest, None)));
     }
     let record = stored.record.and_then(|record| Uuid::parse_str(&record).ok());
     if let Some(record) = record
-        && app.store.is_erased(site.id(), record).await?
+        && (app.store.is_erased(site.id(), record).await?
+            || taken_back(&app, site.id(), subject).await?.contains(&record))
     {
         return Err(Problem::field(StatusCode::GONE, "record", "was erased"));
     }
@@ -188,8 +191,21 @@ fn no_record() -> Problem {
 }
 
 async fn newest(app: &App, site: &str, subject: Subject) -> Result<Option<ConsentRecord>, Problem> {
-    let history = app.store.history(site, subject, RECENT_LEN).await?;
+    let mut history = app.store.history(site, subject, RECENT_LEN).await?;
+    let taken_back = taken_back(app, site, subject).await?;
+    history.retain(|record| !taken_back.contains(&record.id));
     Ok(latest(&history).cloned())
+}
+
+/// The records that are still there because the law keeps them, though their visitor had everything erased: what they
+/// say counts no more.
+pub(crate) async fn taken_back(app: &App, site: &str, subject: Subject) -> Result<BTreeSet<Uuid>, Problem> {
+    let holds = app.store.holds_of(site, subject, app.clock.now_ms()).await?;
+    Ok(holds
+        .into_iter()
+        .filter(|hold| hold.erasure_asked_at_ms.is_some())
+        .map(|hold| hold.record)
+        .collect())
 }
 
 /// The record of the latest decision. An outbox may deliver an earlier one after it, so the time of arrival

@@ -7,7 +7,7 @@ use assent_consent::ledger::{
 use axum::{
     Router,
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
     routing::get,
@@ -16,8 +16,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    delivery,
+    address::Client,
+    asked, delivery,
     problem::Problem,
+    query::Query,
     records::{json, subject},
     site,
 };
@@ -25,7 +27,7 @@ use crate::{
     app::{App, AppState},
     ledger::{
         Log as _, LogError, StoredLog,
-        pages::{Erasures, Heads},
+        pages::{Consistency, Erasures, Heads},
     },
 };
 
@@ -58,7 +60,12 @@ pub(crate) fn record_router() -> Router<AppState> {
 async fn checkpoint(State(app): State<AppState>, Path(id): Path<String>) -> Result<Response, Problem> {
     let site = site(&app, &id)?;
     let head = app.store.last_head(site.id()).await?.ok_or_else(no_checkpoint)?;
-    Ok(public(head.note, "text/plain; charset=utf-8", FRESH))
+    Ok(note(head.note))
+}
+
+/// A signed note, for any page.
+pub(super) fn note(note: String) -> Response {
+    public(note, "text/plain; charset=utf-8", FRESH)
 }
 
 #[derive(Deserialize)]
@@ -70,10 +77,9 @@ struct Start {
 async fn checkpoints(
     State(app): State<AppState>,
     Path(id): Path<String>,
-    from: Result<Query<Start>, axum::extract::rejection::QueryRejection>,
+    Query(Start { from }): Query<Start>,
 ) -> Result<Response, Problem> {
     let site = site(&app, &id)?;
-    let from = from.map_err(not_numbers)?.from;
     let heads = app.store.heads(site.id(), from, PAGE).await?;
     let next = heads.last().map(|last| last.size + 1);
     Ok(public_json(&Heads {
@@ -85,10 +91,9 @@ async fn checkpoints(
 async fn erased(
     State(app): State<AppState>,
     Path(id): Path<String>,
-    from: Result<Query<Start>, axum::extract::rejection::QueryRejection>,
+    Query(Start { from }): Query<Start>,
 ) -> Result<Response, Problem> {
     let site = site(&app, &id)?;
-    let from = from.map_err(not_numbers)?.from;
     let erasures = app.store.log_erasures(site.id(), from, PAGE).await?;
     let next = erasures.last().map(|last| last.leaf + 1);
     Ok(public_json(&Erasures {
@@ -137,21 +142,13 @@ struct Between {
     to: u64,
 }
 
-#[derive(Serialize)]
-struct Consistency {
-    from: u64,
-    to: u64,
-    /// Hashes in base64 (RFC 6962, section 2.1.2).
-    proof: Vec<String>,
-}
-
 async fn consistency(
     State(app): State<AppState>,
+    client: Client,
     Path(id): Path<String>,
-    between: Result<Query<Between>, axum::extract::rejection::QueryRejection>,
+    Query(Between { from, to }): Query<Between>,
 ) -> Result<Response, Problem> {
-    let site = site(&app, &id)?;
-    let Query(Between { from, to }) = between.map_err(not_numbers)?;
+    let site = asked(&app, client, &id)?;
     let head = app.store.last_head(site.id()).await?.ok_or_else(no_checkpoint)?;
     let plan = Plan::consistency(from, to)
         .filter(|_| to <= head.size)
@@ -182,11 +179,12 @@ struct Which {
 
 async fn inclusion(
     State(app): State<AppState>,
+    client: Client,
     Path((site_id, id)): Path<(String, String)>,
     Query(which): Query<Which>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let site = site(&app, &site_id)?;
+    let site = asked(&app, client, &site_id)?;
     let proof = prove(&app, site.id(), &id, &which, &headers).await?;
     let mut response = json(StatusCode::OK, &());
     *response.body_mut() = Body::from(proof.to_string());
@@ -236,13 +234,6 @@ fn no_checkpoint() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         "The log has no checkpoint yet: no record was stored, or the first one just now.",
-    )
-}
-
-fn not_numbers(_: axum::extract::rejection::QueryRejection) -> Problem {
-    Problem::new(
-        StatusCode::BAD_REQUEST,
-        "`from` and `to` must be numbers of entries.",
     )
 }
 

@@ -2,14 +2,14 @@
 
 use axum::{
     Router,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
     routing::get,
 };
 use serde::Deserialize;
 
-use super::{address::Client, delivery, problem::Problem, site, text};
+use super::{address::Client, delivery, problem::Problem, query::Query, site, text};
 use crate::{
     app::{App, AppState},
     negotiate,

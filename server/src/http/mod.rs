@@ -17,10 +17,12 @@ pub(crate) mod notices;
 pub(crate) mod origin;
 pub(crate) mod page;
 pub(crate) mod problem;
+pub(crate) mod query;
 pub(crate) mod records;
 pub(crate) mod third_parties;
 pub(crate) mod verify;
 pub(crate) mod wellknown;
+pub(crate) mod witness;
 
 use std::sync::Arc;
 
@@ -70,6 +72,16 @@ pub(crate) fn called(
     let site = site(app, id)?;
     origin::of_site(&site, headers)?;
     limit
+        .check(client.address, site.id())
+        .map_err(Problem::too_many)?;
+    Ok(site)
+}
+
+/// A site whose records and proofs anybody may ask for, if the caller has not done so too often: each is computed.
+pub(crate) fn asked(app: &App, client: Client, id: &str) -> Result<Arc<Site>, Problem> {
+    let site = site(app, id)?;
+    app.limits
+        .proofs
         .check(client.address, site.id())
         .map_err(Problem::too_many)?;
     Ok(site)

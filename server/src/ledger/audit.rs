@@ -8,8 +8,8 @@ use std::{
     fmt,
 };
 
-use assent_consent::ledger::{Checkpoint, Edge, Hash, Tile, merkle};
-use assent_store::Store;
+use assent_consent::ledger::{Checkpoint, Edge, Hash, NoteError, Tile, erasure, merkle};
+use assent_store::{Erasure, Store};
 use ed25519_dalek::VerifyingKey;
 
 use super::{Log, LogError, StoredLog};
@@ -43,6 +43,8 @@ pub(crate) struct Report {
 pub(crate) enum Fault {
     /// A checkpoint's signature or form.
     Checkpoint { size: u64, why: String },
+    /// Checkpoints, from the first to the last size, that no known key signed.
+    UnknownKey { first: u64, last: u64, count: u64 },
     /// A checkpoint has another name than the one before it.
     Renamed { size: u64, origin: String },
     /// A checkpoint's root is not that of the entries.
@@ -65,14 +67,25 @@ pub(crate) enum Fault {
     NotErased { leaf: u64 },
     /// An erasure of an entry that the log does not have.
     ErasedBeyond { leaf: u64 },
+    /// An erasure that no known key signed.
+    ErasedByOthers { leaf: u64 },
     /// The log does not begin with what was signed before.
     Forked { size: u64 },
+    /// The log begins with what was signed before, and lists no such checkpoint.
+    Unlisted { size: u64 },
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Checkpoint { size, why } => write!(f, "checkpoint of {size} entries: {why}"),
+            Self::UnknownKey { first, last, count } => write!(
+                f,
+                "{count} checkpoints of {first} to {last} entries: signed with a key that is not known, so nobody can \
+                 say whether they hold. If the server had another key then, put its public key in a line of the file \
+                 retired-keys, or give a copy of /.well-known/jwks.json from that time with --keys; if it never had, \
+                 somebody else signed them"
+            ),
             Self::Renamed { size, origin } => {
                 write!(f, "checkpoint of {size} entries: is of another log, {origin}")
             }
@@ -115,6 +128,16 @@ impl fmt::Display for Fault {
             Self::ErasedBeyond { leaf } => {
                 write!(f, "entry {leaf}: listed as erased, but the log does not have it")
             }
+            Self::ErasedByOthers { leaf } => write!(
+                f,
+                "entry {leaf}: listed as erased, but no known key signed that; unless a key is missing, somebody else \
+                 removed its record"
+            ),
+            Self::Unlisted { size } => write!(
+                f,
+                "the checkpoint of {size} entries that you gave: the log begins with what it signed, but lists it no \
+                 more"
+            ),
             Self::Forked { size } => write!(
                 f,
                 "the checkpoint of {size} entries that you gave: the log does not begin with what it signed there"
@@ -143,6 +166,13 @@ pub(crate) async fn log(
     }
     report.signed = signed;
 
+    if let Some(earlier) = earlier
+        && earlier.size > 0
+        && earlier.size <= size
+        && !heads.contains_key(&earlier.size)
+    {
+        report.faults.push(Fault::Unlisted { size: earlier.size });
+    }
     let mut points: BTreeMap<u64, Vec<(Hash, bool)>> = BTreeMap::new();
     for (size, root) in heads {
         points.entry(size).or_default().push((root, true));
@@ -175,7 +205,7 @@ pub(crate) async fn log(
     }
     replay.end(&mut report);
     levels(log, size, replay.tiles, &mut report).await?;
-    erasures(log, &mut report).await?;
+    erasures(log, keys, &mut report).await?;
     Ok(report)
 }
 
@@ -215,8 +245,10 @@ pub(crate) async fn stored(
                 None => {
                     // It may have been erased just now.
                     let erasures = store.log_erasures(site, leaf, 1).await?;
-                    if erasures.first().is_none_or(|erasure| erasure.leaf != leaf) {
-                        report.faults.push(Fault::Deleted { leaf });
+                    match erasures.first().filter(|erasure| erasure.leaf == leaf) {
+                        Some(erasure) if is_signed(site, erasure, keys) => (),
+                        Some(_) => report.faults.push(Fault::ErasedByOthers { leaf }),
+                        None => report.faults.push(Fault::Deleted { leaf }),
                     }
                 }
             }
@@ -328,11 +360,19 @@ async fn heads(
     report: &mut Report,
 ) -> Result<BTreeMap<u64, Hash>, LogError> {
     let mut roots = BTreeMap::new();
+    let mut unknown: Vec<u64> = Vec::new();
     let mut origin: Option<String> = None;
     let mut next = 0;
     loop {
         let heads = log.heads(next).await?;
         let Some(last) = heads.last() else {
+            if let (Some(first), Some(last)) = (unknown.first(), unknown.last()) {
+                report.faults.push(Fault::UnknownKey {
+                    first: *first,
+                    last: *last,
+                    count: unknown.len() as u64,
+                });
+            }
             return Ok(roots);
         };
         if last.size < next {
@@ -363,6 +403,7 @@ async fn heads(
                         });
                     }
                 }
+                Err(NoteError::UnknownKey) => unknown.push(size),
                 Err(error) => report.faults.push(Fault::Checkpoint {
                     size,
                     why: error.to_string(),
@@ -421,7 +462,11 @@ pub(super) fn after(last: u64, what: &str) -> Result<u64, LogError> {
         .ok_or_else(|| LogError::Malformed(what.to_owned()))
 }
 
-async fn erasures(log: &dyn Log, report: &mut Report) -> Result<(), LogError> {
+fn is_signed(site: &str, erased: &Erasure, keys: &[VerifyingKey]) -> bool {
+    erasure::is_signed(site, erased.leaf, erased.erased_at_ms, &erased.signature, keys)
+}
+
+async fn erasures(log: &dyn Log, keys: &[VerifyingKey], report: &mut Report) -> Result<(), LogError> {
     let mut next = 0;
     loop {
         let erasures = log.erasures(next).await?;
@@ -435,6 +480,9 @@ async fn erasures(log: &dyn Log, report: &mut Report) -> Result<(), LogError> {
         for erasure in erasures {
             if erasure.leaf < report.entries {
                 report.erased.push((erasure.leaf, erasure.erased_at_ms));
+                if !is_signed(log.site(), &erasure, keys) {
+                    report.faults.push(Fault::ErasedByOthers { leaf: erasure.leaf });
+                }
             } else if report.entries >= report.signed {
                 report.faults.push(Fault::ErasedBeyond { leaf: erasure.leaf });
             }

@@ -19,6 +19,9 @@ use super::{Log, LogError, StoredLog};
 pub(crate) const TICK: Duration = Duration::from_secs(1);
 /// A log that does not cease to grow is signed after so many looks.
 const TICKS_MAX: u32 = 60;
+/// Looks between two checkpoints of a log at least: one that grows by a record every few seconds would else be signed
+/// for each of them.
+const TICKS_MIN: u32 = 10;
 
 /// The sites whose logs grew since their last checkpoint, told by the appender.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +46,8 @@ impl Grown {
 pub(crate) struct Due {
     /// For how many looks each has waited.
     waiting: BTreeMap<String, u32>,
+    /// For how many looks more those that were signed lately wait at least.
+    resting: BTreeMap<String, u32>,
 }
 
 impl Due {
@@ -50,12 +55,18 @@ impl Due {
     /// that have waited long enough.
     pub(crate) fn look(&mut self, grown: &Grown) -> Vec<String> {
         let grown = grown.take();
-        let is_due = |site: &String, ticks: &u32| !grown.contains(site) || *ticks >= TICKS_MAX;
-        let due = self
+        self.resting.retain(|_, ticks| {
+            *ticks -= 1;
+            *ticks > 0
+        });
+        let has_rested = |site: &String| !grown.contains(site) && !self.resting.contains_key(site);
+        let due: Vec<_> = self
             .waiting
-            .extract_if(.., |site, ticks| is_due(site, ticks))
+            .extract_if(.., |site, ticks| *ticks >= TICKS_MAX || has_rested(site))
             .map(|(site, _)| site)
             .collect();
+        self.resting
+            .extend(due.iter().map(|site| (site.clone(), TICKS_MIN)));
         for ticks in self.waiting.values_mut() {
             *ticks += 1;
         }
@@ -272,6 +283,25 @@ mod tests {
         assert_eq!(
             due.rest(&grown),
             BTreeSet::from(["blog".to_owned(), "shop".to_owned()])
+        );
+    }
+
+    #[test]
+    fn a_trickle_is_not_signed_record_by_record() {
+        let (grown, mut due) = (Grown::default(), Due::default());
+        let mut signed = Vec::new();
+        for tick in 0..60 {
+            if tick % 3 == 0 && tick < 30 {
+                grown.add("shop");
+            }
+            if !due.look(&grown).is_empty() {
+                signed.push(tick);
+            }
+        }
+        assert_eq!(
+            signed,
+            [1, 11, 22, 32],
+            "the first at once, the others with a distance, the last record too"
         );
     }
 }

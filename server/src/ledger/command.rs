@@ -8,7 +8,10 @@ use std::{
 };
 
 use assent_consent::{
-    ledger::{Checkpoint, LogProof},
+    ledger::{
+        Checkpoint, LogProof, Note, NoteError, NoteKey,
+        note::{Role, Signed},
+    },
     receipt,
     record::ConsentRecord,
 };
@@ -16,7 +19,7 @@ use assent_store::Store;
 use ed25519_dalek::VerifyingKey;
 
 use super::{LogError, RemoteLog, StoredLog, audit, verify};
-use crate::{database::Address, keys, serve::Failure};
+use crate::{clock, database::Address, keys, serve::Failure};
 
 /// Where a log is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +67,15 @@ impl Place {
     }
 }
 
+/// Where a checkpoint from before comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Earlier<'a> {
+    /// A file that somebody kept.
+    Kept(&'a Path),
+    /// The address of a witness.
+    Witnessed(&'a str),
+}
+
 /// What was printed, and whether everything holds.
 pub(crate) struct Outcome {
     pub(crate) text: String,
@@ -92,7 +104,7 @@ async fn open(database: &Address) -> Result<Arc<dyn Store>, Failure> {
     if let Some(file) = database.missing() {
         return Err(Failure::Other(format!("there is no {}", file.display())));
     }
-    Ok(database.open().await?)
+    Ok(database.open_read_only().await?)
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
@@ -136,6 +148,9 @@ pub(crate) async fn verify(
             holds: false,
         });
     };
+    if let Some(Place::Address(address)) = place {
+        findings.tell_replay(remote(address, Some(&record.site))?.origin(), &record);
+    }
     let proof = match (proof, place) {
         (Some(file), _) => LogProof::parse(&read(file)?)
             .map(|proof| Some(Ok(proof)))
@@ -186,23 +201,75 @@ async fn find(place: &Place, record: &ConsentRecord) -> Result<Result<LogProof, 
     }
 }
 
+/// What a witness has countersigned last of a log, in words and as it is.
+async fn witnessed(
+    address: &str,
+    place: &Place,
+    site: Option<&str>,
+    keys: &[VerifyingKey],
+) -> Result<(String, Checkpoint), Failure> {
+    let newest = match place {
+        Place::Address(address) => remote(address, site)?.newest()?,
+        Place::Data { database, .. } => {
+            let store = open(database).await?;
+            let head = store.last_head(site.unwrap_or_default()).await?;
+            store.close().await;
+            let head = head.ok_or_else(|| Failure::Other("the log has no checkpoint".to_owned()))?;
+            head.note
+        }
+    };
+    let unusable = |error: NoteError| Failure::Other(format!("the log's checkpoint: {error}"));
+    let origin = Checkpoint::open(&newest, keys).map_err(unusable)?.origin;
+    let witness = remote(address, Some("any"))?;
+    let signed = witness.witnessed(&origin)?;
+    let unusable = |error: NoteError| Failure::Other(format!("what {address} has signed: {error}"));
+    let note = Note::parse(&signed).map_err(unusable)?;
+    let line = (witness.keys()?.into_iter())
+        .flat_map(|key| {
+            note.names()
+                .filter_map(move |name| NoteKey::new(name, Role::Witness, key))
+        })
+        .find_map(|key| match note.signed_by(&key) {
+            Ok(Some(Signed::ByWitness { at_s })) => Some((key.name().to_owned(), at_s)),
+            _ => None,
+        });
+    let (name, since_1970_s) = line.ok_or_else(|| unusable(NoteError::UnknownKey))?;
+    let checkpoint = Checkpoint::open(&signed, keys).map_err(unusable)?;
+    if checkpoint.origin != origin {
+        return Err(unusable(NoteError::Malformed));
+    }
+    let seen_at_ms = i64::try_from(since_1970_s).unwrap_or(0).saturating_mul(1000);
+    let words = format!(
+        "The witness {name} saw the log's first {} entries on {}.\n",
+        checkpoint.size,
+        clock::readable(seen_at_ms)
+    );
+    Ok((words, checkpoint))
+}
+
 /// Audits one log, or all logs of a database.
 pub(crate) async fn audit(
     place: &Place,
     site: Option<&str>,
     keys: Option<&Path>,
-    earlier: Option<&Path>,
+    earlier: Option<&Earlier<'_>>,
 ) -> Result<Outcome, Failure> {
     let keys = known(keys, Some(place))?;
-    let earlier = earlier
-        .map(|file| {
-            Checkpoint::open(&read(file)?, &keys)
-                .map_err(|error| Failure::Other(format!("{}: {error}", file.display())))
-        })
-        .transpose()?;
     let mut outcome = Outcome {
         text: String::new(),
         holds: true,
+    };
+    let earlier = match earlier {
+        Some(Earlier::Kept(file)) => Some(
+            Checkpoint::open(&read(file)?, &keys)
+                .map_err(|error| Failure::Other(format!("{}: {error}", file.display())))?,
+        ),
+        Some(Earlier::Witnessed(address)) => {
+            let (words, checkpoint) = witnessed(address, place, site, &keys).await?;
+            outcome.text = words;
+            Some(checkpoint)
+        }
+        None => None,
     };
     let mut add = |name: &str, report: &audit::Report| {
         let _ = write!(outcome.text, "Log of {name}\n{report}");

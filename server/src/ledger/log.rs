@@ -24,6 +24,9 @@ pub(crate) enum LogError {
 /// The log of one site.
 #[async_trait]
 pub(crate) trait Log: Send + Sync {
+    /// Id of the site.
+    fn site(&self) -> &str;
+
     /// The hashes of a tile, as many as its width says.
     async fn hashes(&self, tile: Tile) -> Result<Vec<Hash>, LogError>;
 

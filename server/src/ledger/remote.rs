@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     Log, LogError,
-    pages::{Erasures, Heads},
+    pages::{Consistency, Erasures, Heads},
 };
 
 /// How long one request may take.
@@ -27,11 +27,16 @@ pub(crate) struct RemoteLog {
     agent: ureq::Agent,
     /// `https://consent.example`.
     origin: String,
-    /// `/v1/sites/shop`.
+    /// Id of the site.
     site: String,
 }
 
 impl RemoteLog {
+    /// The server's origin.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
     /// The log at an address: a server's origin, for which the site has to be given, or the log's own,
     /// `https://consent.example/v1/sites/shop/log`. `None` if it is neither.
     pub(crate) fn at(address: &str, site: Option<&str>) -> Option<Self> {
@@ -57,7 +62,7 @@ impl RemoteLog {
                 .build()
                 .into(),
             origin: origin.to_owned(),
-            site: format!("/v1/sites/{site}"),
+            site: site.to_owned(),
         })
     }
 
@@ -69,7 +74,11 @@ impl RemoteLog {
 
     /// The proof of a record, which is found by its id and its commitment. `None` if the log gives none.
     pub(crate) fn proof(&self, id: Uuid, entry: [u8; 32]) -> Result<Option<LogProof>, LogError> {
-        let path = format!("{}/records/{id}/proof?entry={}", self.site, hex::encode(entry));
+        let path = format!(
+            "/v1/sites/{}/records/{id}/proof?entry={}",
+            self.site,
+            hex::encode(entry)
+        );
         match self.get(&path) {
             Ok(body) => {
                 let malformed = || LogError::Malformed("a proof".to_owned());
@@ -79,6 +88,33 @@ impl RemoteLog {
             Err(LogError::Missing(_)) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The log's own address.
+    pub(crate) fn address(&self) -> String {
+        format!("{}/v1/sites/{}/log", self.origin, self.site)
+    }
+
+    /// The newest checkpoint, a signed note.
+    pub(crate) fn newest(&self) -> Result<String, LogError> {
+        self.text(&format!("/v1/sites/{}/log/checkpoint", self.site))
+    }
+
+    /// The proof that the log's first `to` entries begin with its first `from`.
+    pub(crate) fn consistency(&self, from: u64, to: u64) -> Result<Vec<Hash>, LogError> {
+        let path = format!("/v1/sites/{}/log/proof?from={from}&to={to}", self.site);
+        let answer: Consistency = self.json(&path)?;
+        let hashes: Option<Vec<_>> = answer.proof.iter().map(|hash| Hash::parse(hash)).collect();
+        hashes.ok_or(LogError::Malformed(path))
+    }
+
+    /// What this server, a witness, has countersigned last of the log with this origin.
+    pub(crate) fn witnessed(&self, origin: &str) -> Result<String, LogError> {
+        self.text(&format!("/v1/witness/{origin}"))
+    }
+
+    fn text(&self, path: &str) -> Result<String, LogError> {
+        String::from_utf8(self.get(path)?).map_err(|_| LogError::Malformed(path.to_owned()))
     }
 
     /// The body of an answer. Statuses 404 and 409 are [`LogError::Missing`].
@@ -103,9 +139,13 @@ impl RemoteLog {
 
 #[async_trait]
 impl Log for RemoteLog {
+    fn site(&self) -> &str {
+        &self.site
+    }
+
     async fn hashes(&self, tile: Tile) -> Result<Vec<Hash>, LogError> {
         let path = tile.path();
-        let body = self.get(&format!("{}/log/{path}", self.site))?;
+        let body = self.get(&format!("/v1/sites/{}/log/{path}", self.site))?;
         tile::hashes(&body)
             .filter(|hashes| hashes.len() == usize::from(tile.width))
             .ok_or(LogError::Malformed(path))
@@ -113,7 +153,7 @@ impl Log for RemoteLog {
 
     async fn entries(&self, tile: Tile) -> Result<Vec<[u8; 32]>, LogError> {
         let path = tile.entries_path();
-        let body = self.get(&format!("{}/log/{path}", self.site))?;
+        let body = self.get(&format!("/v1/sites/{}/log/{path}", self.site))?;
         tile::commitments(&body)
             .filter(|entries| entries.len() == usize::from(tile.width))
             .ok_or(LogError::Malformed(path))
@@ -124,12 +164,20 @@ impl Log for RemoteLog {
     }
 
     async fn heads(&self, from: u64) -> Result<Vec<SignedHead>, LogError> {
-        let heads: Heads = self.json(&format!("{}/log/checkpoints?from={from}", self.site))?;
+        let heads: Heads = self.json(&format!("/v1/sites/{}/log/checkpoints?from={from}", self.site))?;
         Ok(heads.checkpoints.into_iter().map(Into::into).collect())
     }
 
     async fn erasures(&self, from: u64) -> Result<Vec<Erasure>, LogError> {
-        let erasures: Erasures = self.json(&format!("{}/log/erased?from={from}", self.site))?;
-        Ok(erasures.erased.into_iter().map(Into::into).collect())
+        let erasures: Erasures = self.json(&format!("/v1/sites/{}/log/erased?from={from}", self.site))?;
+        erasures
+            .erased
+            .into_iter()
+            .map(|erased| {
+                erased
+                    .read()
+                    .ok_or_else(|| LogError::Malformed("its erasures".to_owned()))
+            })
+            .collect()
     }
 }

@@ -45,6 +45,10 @@ impl StoredLog<'_> {
 
 #[async_trait]
 impl Log for StoredLog<'_> {
+    fn site(&self) -> &str {
+        self.site
+    }
+
     async fn hashes(&self, tile: Tile) -> Result<Vec<Hash>, LogError> {
         if tile.level == 0 {
             let entries = self.entries(tile).await?;

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use assent_consent::receipt::ReceiptSigner;
+use assent_consent::{
+    ledger::{Checkpoint, NoteError, erasure},
+    receipt::ReceiptSigner,
+};
 use assent_store::{
     Batch, OrganisationId, Store as _,
     conformance::sample::{self, NOW_MS},
@@ -28,6 +31,11 @@ struct Case {
 
 impl Case {
     async fn new() -> Self {
+        Self::from(0).await
+    }
+
+    /// The same with other records: those from `first` on.
+    async fn from(first: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("assent.db");
         let case = Self {
@@ -49,14 +57,21 @@ impl Case {
             .await
             .unwrap();
         for numbers in [0..100, 100..300, 300..RECORDS] {
-            append(&store, numbers).await;
+            append(&store, numbers.start + first..numbers.end + first).await;
             case.sign(&store).await.unwrap();
         }
         assert_eq!(
             store
-                .erase("shop", sample::subject(7), None, NOW_MS)
+                .erase(
+                    "shop",
+                    sample::subject(first + 7),
+                    None,
+                    NOW_MS,
+                    &case.sign_erasure(NOW_MS)
+                )
                 .await
                 .unwrap()
+                .records
                 .len(),
             1
         );
@@ -71,6 +86,10 @@ impl Case {
             origin: "https://consent.example",
         };
         checkpoints::sign(store, "shop", &signatory, NOW_MS).await
+    }
+
+    fn sign_erasure(&self, erased_at_ms: i64) -> impl Fn(u64) -> [u8; 64] + Send + Sync + '_ {
+        move |leaf| erasure::sign("shop", leaf, erased_at_ms, self.signer.key())
     }
 
     /// Changes the file by SQL, past all checks.
@@ -88,22 +107,29 @@ impl Case {
     async fn faults(sql: &'static str) -> (Vec<String>, bool) {
         let case = Self::new().await;
         case.tamper(sql).await;
-        let faults = case
-            .audit()
-            .await
-            .faults
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        (faults, case.starts().await)
+        (words(&case.audit().await), case.starts().await)
     }
 
     async fn audit(&self) -> Report {
+        self.audit_from(None).await
+    }
+
+    /// The same, by somebody who has kept a checkpoint.
+    async fn audit_from(&self, kept: Option<&Checkpoint>) -> Report {
         let store = SqliteStore::open(&self.database).await.unwrap();
         let keys = [self.signer.verifying_key()];
-        let report = audit::stored(&store, "shop", &keys, None).await.unwrap();
+        let report = audit::stored(&store, "shop", &keys, kept).await.unwrap();
         store.close().await;
         report
+    }
+
+    /// The checkpoint of so many entries, as somebody may have kept it.
+    async fn checkpoint(&self, size: u64) -> Checkpoint {
+        let store = SqliteStore::open(&self.database).await.unwrap();
+        let head = store.heads("shop", size, 1).await.unwrap().remove(0);
+        store.close().await;
+        assert_eq!(head.size, size);
+        Checkpoint::open(&head.note, &[self.signer.verifying_key()]).unwrap()
     }
 
     /// Whether the server would start.
@@ -113,6 +139,10 @@ impl Case {
         store.close().await;
         checked.is_ok()
     }
+}
+
+fn words(report: &Report) -> Vec<String> {
+    report.faults.iter().map(ToString::to_string).collect()
 }
 
 async fn append(store: &SqliteStore, numbers: std::ops::Range<u32>) {
@@ -164,9 +194,16 @@ async fn what_is_stored_during_the_audit_is_in_order() {
             let subject = sample::subject(first);
             assert_eq!(
                 store
-                    .erase("shop", subject, Some(sample::id(first)), NOW_MS)
+                    .erase(
+                        "shop",
+                        subject,
+                        Some(sample::id(first)),
+                        NOW_MS,
+                        &case.sign_erasure(NOW_MS)
+                    )
                     .await
                     .unwrap()
+                    .records
                     .len(),
                 1
             );
@@ -370,36 +407,103 @@ async fn a_log_that_does_not_extend_its_checkpoint_is_not_signed() {
     store.close().await;
 }
 
-/// Who alters everything, checkpoints included, and signs anew, is found out by a checkpoint that was kept elsewhere.
 #[tokio::test]
-async fn a_rewritten_log_is_told_by_a_checkpoint_that_was_kept() {
-    let case = Case::new().await;
-    let store = SqliteStore::open(&case.database).await.unwrap();
-    let keys = [case.signer.verifying_key()];
-    let head = &store.heads("shop", 300, 1).await.unwrap()[0];
-    let kept = assent_consent::ledger::Checkpoint::open(&head.note, &keys).unwrap();
-    let report = audit::stored(&store, "shop", &keys, Some(&kept)).await.unwrap();
-    assert_eq!(report.faults, []);
-    store.close().await;
+async fn a_deleted_record_that_is_listed_as_erased_is_named() {
+    let named = "listed as erased, but no known key signed that; unless a key is missing, somebody else removed its \
+                 record";
+    let (faults, _) = Case::faults(
+        "delete from record where leaf = 3;
+        insert into erasure select site_number, 3, erased_at_ms, zeroblob(64) from erasure where leaf = 7",
+    )
+    .await;
+    assert_eq!(faults, [format!("entry 3: {named}")]);
+    // A signature is of one entry and one date.
+    let (faults, _) = Case::faults(
+        "delete from record where leaf = 3;
+        insert into erasure select site_number, 3, erased_at_ms, signature from erasure where leaf = 7;
+        update erasure set erased_at_ms = erased_at_ms - 1 where leaf = 7",
+    )
+    .await;
+    assert_eq!(faults, [3, 7].map(|leaf| format!("entry {leaf}: {named}")));
+}
 
-    let other = Case::new().await;
-    other
-        .tamper(
-            "delete from checkpoint;
-            delete from ledger_tile where level = 0 and number > 0;
-            delete from ledger_tile where level > 0;
-            delete from record where leaf >= 256",
-        )
-        .await;
-    let store = SqliteStore::open(&other.database).await.unwrap();
-    let report = audit::stored(&store, "shop", &keys, Some(&kept)).await.unwrap();
-    let faults: Vec<_> = report.faults.iter().map(ToString::to_string).collect();
+/// Who has the key rewrites everything, checkpoints included. In itself such a log is in order; only a checkpoint that
+/// was kept tells.
+#[tokio::test]
+async fn a_log_rewritten_and_signed_anew_is_told_by_a_checkpoint_that_was_kept() {
+    let case = Case::new().await;
+    let rewritten = Case::from(10_000).await;
+    assert_eq!(words(&rewritten.audit().await), [""; 0]);
+    assert!(rewritten.starts().await);
+    for size in [100, 300, 600] {
+        let kept = case.checkpoint(size).await;
+        assert_eq!(words(&case.audit_from(Some(&kept)).await), [""; 0]);
+        assert_eq!(
+            words(&rewritten.audit_from(Some(&kept)).await),
+            [format!(
+                "the checkpoint of {size} entries that you gave: the log does not begin with what it signed there"
+            )]
+        );
+    }
+}
+
+/// Likewise a log that was cut off at an earlier checkpoint, for which no key is needed.
+#[tokio::test]
+async fn a_log_cut_off_at_a_checkpoint_is_told_by_a_later_one_that_was_kept() {
+    let case = Case::new().await;
+    let (early, late) = (case.checkpoint(100).await, case.checkpoint(600).await);
+    case.tamper(
+        "delete from checkpoint where size > 300;
+        delete from record where leaf >= 300;
+        delete from ledger_tile where level = 0 and number = 2;
+        update ledger_tile set body = substr(body, 1, (300 - 256) * 32) where level = 0 and number = 1;
+        update ledger_tile set body = substr(body, 1, 32) where level = 1",
+    )
+    .await;
+    assert_eq!(words(&case.audit().await), [""; 0]);
+    assert!(case.starts().await);
+    assert_eq!(words(&case.audit_from(Some(&early)).await), [""; 0]);
+    assert_eq!(
+        words(&case.audit_from(Some(&late)).await),
+        ["the checkpoint of 600 entries that you gave: the log does not begin with what it signed there"]
+    );
+}
+
+#[tokio::test]
+async fn a_removed_checkpoint_is_told_by_who_kept_it() {
+    let case = Case::new().await;
+    let kept = case.checkpoint(300).await;
+    case.tamper("delete from checkpoint where size = 300").await;
+    assert_eq!(words(&case.audit().await), [""; 0]);
+    assert_eq!(
+        words(&case.audit_from(Some(&kept)).await),
+        [
+            "the checkpoint of 300 entries that you gave: the log begins with what it signed, but lists it no more"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_lost_key_is_not_called_tampering() {
+    let case = Case::new().await;
+    let other = [ReceiptSigner::new(&[8; 32]).verifying_key()];
+    let store = SqliteStore::open(&case.database).await.unwrap();
+    let report = audit::stored(&store, "shop", &other, None).await.unwrap();
+    let found = words(&report);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("3 checkpoints of 100 to 600 entries: signed with a key that is not known"));
+    assert!(found[0].contains("retired-keys"));
+    assert!(found[1].starts_with("entry 7: listed as erased, but no known key signed that"));
+    let refused = checkpoints::check_edge(&store, "shop", &other).await;
     assert!(
-        faults.contains(
-            &"the checkpoint of 300 entries that you gave: the log does not begin with what it signed there"
-                .to_owned()
+        matches!(
+            refused,
+            Err(Mismatch::Head {
+                size: 600,
+                why: NoteError::UnknownKey
+            })
         ),
-        "{faults:?}"
+        "{refused:?}"
     );
     store.close().await;
 }

@@ -8,7 +8,7 @@ use assent_consent::{
 use ed25519_dalek::VerifyingKey;
 
 use super::{Log, LogError};
-use crate::clock::readable;
+use crate::{clock::readable, http::notices::replay_path};
 
 /// What was found, line by line, and whether all of it holds.
 #[derive(Debug)]
@@ -72,6 +72,14 @@ impl Findings {
         }
     }
 
+    /// Says where what the visitor was shown can be seen again.
+    pub(crate) fn tell_replay(&mut self, origin: &str, record: &ConsentRecord) {
+        self.lines.push(format!(
+            "         What the visitor was shown: {origin}{}",
+            replay_path(&record.site, record.notice)
+        ));
+    }
+
     /// The record is not in the log.
     pub(crate) fn not_logged(&mut self, size: u64) {
         self.fail(format!(
@@ -127,10 +135,11 @@ fn described(record: &ConsentRecord) -> String {
         granted.join(", ")
     };
     format!(
-        "         It says: on {}, at the site {}, the visitor {} allowed {granted}, by {}; revision {}, notice {}.",
+        "         It says: on {}, at the site {}, the visitor {} allowed {granted} ({}, by {}); revision {}, notice {}.",
         readable(record.received_at_ms),
         record.site,
         hex::encode(record.subject.0),
+        record.event.id(),
         record.method.id(),
         record.revision,
         hex::encode(record.notice.0),

@@ -121,9 +121,11 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
         o: config.service_choice.then(|| service_list(config)),
         services: config.service_choice.then(|| service_ids(config)),
     };
+    // The first line is V8's explicit compile hint (Chromium 136): nearly all of this runs at once, and what is compiled
+    // with the script need not be parsed a second time. To others it is a comment.
     // The cookies are read here, outside of every function: Chromium looks at the stack of who reads them, and for
     // that parses each function on it once more.
-    let mut out = String::from("((ASSENT,COOKIES)=>{var PARTS=[];");
+    let mut out = String::from("//# allFunctionsCalledOnLoad\n((ASSENT,COOKIES)=>{var PARTS=[];");
     if !settings.marks.is_empty() {
         out.push_str(asset_text("marks.js").trim_end());
     }

@@ -306,11 +306,13 @@ impl Variant {
 /// When wordings are missing or unknown.
 pub(crate) fn notice(config: &SiteConfig, rule: &Rule, language: &str) -> Result<Notice, ConfigError> {
     let texts = texts::of(config, language)?;
-    Ok(Notice {
+    let mut notice = Notice {
         version: 1,
         site: config.id.clone(),
         rule: rule.id.clone(),
         model: rule.model,
+        regions: rule.regions.clone(),
+        expiry_days: rule.expiry_days,
         language: language.to_owned(),
         controller: config.controller.clone(),
         policy_url: config.policy_url.clone(),
@@ -319,8 +321,11 @@ pub(crate) fn notice(config: &SiteConfig, rule: &Rule, language: &str) -> Result
         service_choice: config.service_choice,
         banner_html: assent_widget::banner::html(&texts, language, &config.policy_url),
         banner_css: embedded::asset_text("banner.css").trim_end().to_owned(),
+        dialog_html: String::new(),
         dialog_css: embedded::asset_text("dialog.css").trim_end().to_owned(),
         categories: notice::categories(config, rule, &texts, language),
         texts,
-    })
+    };
+    notice.dialog_html = assent_widget::archive::dialog_html(&notice, rule.before_choice());
+    Ok(notice)
 }

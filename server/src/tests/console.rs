@@ -235,3 +235,22 @@ async fn an_owner_sees_no_other_organisations_sites() {
     assert_eq!(foreign.body, none.body);
     assert_eq!(app.get("/console/sites/shop").empty().await.status, 303);
 }
+
+#[tokio::test]
+async fn what_visitors_were_shown_is_listed_for_its_owner() {
+    let app = TestApp::new().await;
+    let cookie = signed_in(&app).await;
+    let address = "/console/sites/shop/notices";
+    let page = app.get(address).header("cookie", &cookie).empty().await;
+    assert_eq!(page.status, 200);
+    let replay = format!("/v1/sites/shop/notices/{}/replay", app.notice());
+    assert!(page.text().contains(&format!("href=\"{replay}\"")));
+    assert_eq!(
+        page.text().matches("/replay\"").count(),
+        4,
+        "two rules in two languages"
+    );
+    assert_eq!(app.get(address).empty().await.header("location"), "/console");
+    let other = app.get("/console/sites/other/notices").header("cookie", &cookie);
+    assert_eq!(other.empty().await.status, 404);
+}

@@ -1,7 +1,7 @@
 use std::{collections::HashMap, ops::RangeInclusive};
 
 use assent_consent::{
-    ledger::{Checkpoint, Hash, LogProof, NoteKey, Tile, merkle, note::Role},
+    ledger::{Checkpoint, Hash, LogProof, NoteKey, Tile, erasure, merkle, note::Role},
     receipt,
     record::{Salt, Subject},
 };
@@ -10,6 +10,7 @@ use axum::body::Bytes;
 use serde_json::json;
 
 use super::{KEY, OTHER_KEY, TestApp, id_of};
+use crate::{config::LimitConfig, limits::Limits};
 
 const LOG: &str = "/v1/sites/shop/log";
 
@@ -29,10 +30,7 @@ impl TestApp {
         for id in ids.skip(1) {
             record.id = id_of(id);
             record.salt = Salt(id.to_be_bytes());
-            batch.records.push(NewRecord {
-                record: record.clone(),
-                counts: Vec::new(),
-            });
+            batch.records.push(NewRecord::new(record.clone(), Vec::new()));
         }
         self.store.append(&batch).await.unwrap();
         self.app.signer.sign(&record)
@@ -227,16 +225,18 @@ async fn erased_entries_are_listed() {
     let app = TestApp::new().await;
     app.store_records(1..=3).await;
     let subject = Subject::of_key(KEY).unwrap();
+    let sign = |leaf| erasure::sign("shop", leaf, super::NOW_MS, app.app.signer.key());
     assert_eq!(
         app.store
-            .erase("shop", subject, Some(id_of(2)), super::NOW_MS)
+            .erase("shop", subject, Some(id_of(2)), super::NOW_MS, &sign)
             .await
             .unwrap()
+            .records
             .len(),
         1
     );
     let erased = app.get(&format!("{LOG}/erased")).empty().await;
-    insta::assert_snapshot!(erased.line(), @r#"200 {"erased":[{"index":1,"erased_at_ms":1795291200000}],"next":null}"#);
+    insta::assert_snapshot!(erased.line(), @r#"200 {"erased":[{"index":1,"erased_at_ms":1795291200000,"signature":"FAD3kuxHAFFNIfUnHzq4g3YxEwNLh0GGqxloz3455dV+F99b8gnYmstY5e10iJmP4GgAHUsA/s6ur0Ko7mIeCg=="}],"next":null}"#);
     app.sign().await;
     assert_eq!(app.proof(2, KEY).await.status, 404);
     assert_eq!(app.proof(3, KEY).await.status, 200);
@@ -334,4 +334,71 @@ async fn an_independent_implementation_verifies_the_log() {
         .map(|hash| tlog_tiles::Hash::parse_hash(hash.as_str().unwrap()).unwrap())
         .collect();
     tlog_tiles::check_tree(&hashes, 600, root, 70, *first.hash()).unwrap();
+}
+
+#[tokio::test]
+async fn what_is_computed_is_limited_and_what_is_read_is_not() {
+    let app = TestApp::with(|app| {
+        app.limits = Limits::new(&LimitConfig {
+            proofs_per_minute: 3,
+            ..LimitConfig::default()
+        });
+    })
+    .await;
+    app.store_records(1..=3).await;
+    app.sign().await;
+    assert_eq!(app.proof(1, KEY).await.status, 200);
+    let read = app
+        .get(&format!("/v1/sites/shop/records/{}", id_of(1)))
+        .header("authorization", &format!("Bearer {KEY}"));
+    assert_eq!(read.empty().await.status, 200);
+    let consistency = format!("{LOG}/proof?from=1&to=3");
+    assert_eq!(app.get(&consistency).empty().await.status, 200);
+    let refused = app.get(&consistency).empty().await;
+    assert!(
+        refused
+            .header("retry-after")
+            .parse::<u64>()
+            .is_ok_and(|wait_s| wait_s <= 21)
+    );
+    insta::assert_snapshot!(refused.line(), @r#"429 {"type":"about:blank","title":"Too Many Requests","status":429,"detail":"Too many requests from this address. Try again later."}"#);
+    assert_eq!(app.proof(1, KEY).await.status, 429);
+    for path in [
+        "checkpoint",
+        "checkpoints",
+        "erased",
+        "tile/entries/000.p/3",
+        "tile/0/000.p/3",
+    ] {
+        assert_eq!(
+            app.get(&format!("{LOG}/{path}")).empty().await.status,
+            200,
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn parameters_that_cannot_be_read_are_explained() {
+    let app = TestApp::new().await;
+    let proof = format!("/v1/sites/shop/records/{}/proof?entry=a&entry=b", id_of(1));
+    let refused = app.get(&proof).empty().await;
+    assert_eq!(refused.header("content-type"), "application/problem+json");
+    insta::assert_snapshot!(refused.line(), @r#"400 {"type":"about:blank","title":"Bad Request","status":400,"detail":"Failed to deserialize query string: duplicate field `entry`."}"#);
+    for path in [
+        format!("{LOG}/checkpoints?from=x"),
+        format!("{LOG}/erased?from=-1"),
+        format!("{LOG}/proof?from=1"),
+        "/s/shop.js?lang=en&lang=de".to_owned(),
+        "/v1/sites/shop/choice?record=1&record=2".to_owned(),
+        "/c/shop?lang=en&lang=de".to_owned(),
+    ] {
+        let refused = app.get(&path).empty().await;
+        assert_eq!(refused.status, 400, "{path}");
+        assert_eq!(
+            refused.header("content-type"),
+            "application/problem+json",
+            "{path}"
+        );
+    }
 }

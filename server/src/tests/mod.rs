@@ -3,15 +3,23 @@
 
 mod center;
 mod console;
+mod console_records;
+mod exports;
+mod faults;
 mod handover;
 mod ledger;
 mod loader;
+mod notices;
 mod records;
+mod retention;
 mod rights;
 mod third_parties;
 mod verify;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
 
 use assent_consent::{notice::NoticeHash, receipt::ReceiptSigner, record::Subject, site::SiteConfig};
 use assent_store::{OrganisationId, Store};
@@ -36,8 +44,10 @@ use crate::{
     limits::Limits,
     publish::Published,
     random::CountingRandom,
+    witness::Witnessed,
 };
 
+const DATABASE: &str = "test.db";
 const NOW_MS: i64 = 1_795_291_200_000;
 const ORGANISATION: OrganisationId = OrganisationId(Uuid::from_u128(1));
 const SHOP: &str = "https://shop.example";
@@ -73,8 +83,8 @@ struct TestApp {
     router: Router,
     clock: Arc<FixedClock>,
     store: Arc<dyn Store>,
-    _appender: Appender,
-    _folder: tempfile::TempDir,
+    appender: Mutex<Option<Appender>>,
+    folder: tempfile::TempDir,
 }
 
 impl TestApp {
@@ -84,9 +94,14 @@ impl TestApp {
 
     /// With parts other than the usual ones.
     async fn with(change: impl FnOnce(&mut App)) -> Self {
+        Self::on(|store| store, change).await
+    }
+
+    /// With another store around the usual one, too.
+    async fn on(wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>, change: impl FnOnce(&mut App)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store: Arc<dyn Store> =
-            Arc::new(SqliteStore::open(&folder.path().join("test.db")).await.unwrap());
+        let store = SqliteStore::open(&folder.path().join(DATABASE)).await.unwrap();
+        let store = wrap(Arc::new(store));
         store.ensure_organisation(ORGANISATION, "Test").await.unwrap();
         store
             .publish_revision(ORGANISATION, &shop(), NOW_MS)
@@ -98,6 +113,7 @@ impl TestApp {
             events_per_minute: 0,
             handovers_per_minute: 0,
             sign_ins_per_minute: 0,
+            proofs_per_minute: 0,
             queue_len: 100,
         };
         let (queue, appender) = append::start(Arc::clone(&store), off.queue_len, Grown::default());
@@ -117,6 +133,7 @@ impl TestApp {
             passwords: auth::Passwords::new(),
             trusted_proxies: Vec::new(),
             country_header: None,
+            witnessed: Witnessed::default(),
             origin: SERVER.to_owned(),
             demo: false,
         };
@@ -128,8 +145,8 @@ impl TestApp {
             app,
             clock,
             store,
-            _appender: appender,
-            _folder: folder,
+            appender: Mutex::new(Some(appender)),
+            folder,
         }
     }
 
@@ -221,6 +238,7 @@ impl TestApp {
             measure: assent_store::Measure::Shown,
         };
         queue.count(count).unwrap();
+        queue.third_parties(Vec::new()).unwrap();
         queue
     }
 }

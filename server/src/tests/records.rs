@@ -41,6 +41,7 @@ async fn a_record_is_stored_and_given_back_with_its_receipt() {
       "notice": "0000000000000000000000000000000000000000000000000000000000000000",
       "rule": "world",
       "language": "en",
+      "event": "given",
       "method": "banner",
       "choice": {
         "performance": true,
@@ -251,7 +252,7 @@ async fn bad_fields_are_named_and_nothing_is_stored() {
     422 revision: invalid type: string "1", expected u32 at line 1 column 343
     422 notice: was not shown under this revision of the site
     422 notice: a notice hash is 64 lower-case hexadecimal digits at line 1 column 250
-    422 method: unknown variant `telepathy`, expected one of `banner`, `dialog`, `center`, `api` at line 1 column 239
+    422 method: unknown variant `telepathy`, expected one of `banner`, `dialog`, `center`, `api`, `embed` at line 1 column 239
     422 choice.extra: unknown field `extra`, expected one of `performance`, `functional`, `targeting` at line 1 column 31
     422 choice.performance: invalid type: string "yes", expected a boolean at line 1 column 61
     422 choice: invalid type: null, expected struct Choice at line 1 column 27

@@ -1,11 +1,16 @@
-use assent_consent::receipt;
+use assent_consent::{receipt, record::Subject};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use ed25519_dalek::{Signature, Verifier as _};
 
 use super::{Answer, KEY, NOW_MS, OTHER_KEY, SERVER, SHOP, TestApp, id_of};
 use crate::ledger::audit;
 
-const PAGES: [&str; 3] = ["/c/shop/data", "/c/shop/data.json", "/c/shop/erase"];
+const PAGES: [&str; 4] = [
+    "/c/shop/data",
+    "/c/shop/data.json",
+    "/c/shop/restrict",
+    "/c/shop/erase",
+];
 
 /// The center's cookie of whoever has a key and came from the site's first origin.
 fn cookie(key: &str) -> String {
@@ -21,6 +26,12 @@ impl TestApp {
     async fn erase(&self, key: &str) -> Answer {
         let call = self.post("/c/shop/erase").header("cookie", &cookie(key));
         call.header("accept-language", "en").form("").await
+    }
+
+    async fn restrict(&self, key: &str, wish: &str) -> Answer {
+        let call = self.post("/c/shop/restrict").header("cookie", &cookie(key));
+        let call = call.header("accept-language", "en");
+        call.form(&format!("do={wish}")).await
     }
 
     async fn choice(&self, id: u128) -> Answer {
@@ -121,18 +132,100 @@ async fn nobody_else_sees_or_erases_it() {
         (303, "/c/shop")
     );
 
-    // To look at the question erases nothing, nor does a form from elsewhere.
-    assert_eq!(app.own("/c/shop/erase").await.status, 200);
-    for (site, from) in [("cross-site", SERVER), ("same-site", SHOP)] {
-        let forged = app.post("/c/shop/erase").header("cookie", &cookie(KEY));
-        let forged = forged.header("sec-fetch-site", site).header("origin", from);
-        let forged = forged.header("content-type", "application/x-www-form-urlencoded");
-        assert_eq!(forged.send("").await.status, 403);
+    // To look at the question does nothing, nor does a form from elsewhere.
+    for page in ["/c/shop/erase", "/c/shop/restrict"] {
+        assert_eq!(app.own(page).await.status, 200);
+        for (site, from) in [("cross-site", SERVER), ("same-site", SHOP)] {
+            let forged = app.post(page).header("cookie", &cookie(KEY));
+            let forged = forged.header("sec-fetch-site", site).header("origin", from);
+            let forged = forged.header("content-type", "application/x-www-form-urlencoded");
+            assert_eq!(forged.send("do=restrict").await.status, 403);
+        }
+        let bare = app.post(page).header("cookie", &cookie(KEY));
+        assert_eq!(bare.send("do=restrict").await.status, 403);
     }
-    let bare = app.post("/c/shop/erase").header("cookie", &cookie(KEY));
-    assert_eq!(bare.send("").await.status, 403);
+    let subject = Subject::of_key(KEY).unwrap();
+    assert_eq!(app.store.restriction("shop", subject).await.unwrap(), None);
+    assert_eq!(
+        app.restrict(OTHER_KEY, "restrict").await.status,
+        303,
+        "has nothing stored"
+    );
     assert_eq!(app.stored(KEY).await, 1);
     assert_eq!(app.get("/c/other/data").empty().await.status, 404);
+}
+
+/// The confirmation that a page offers, checked, as JSON.
+fn confirmed(app: &TestApp, page: &Answer) -> serde_json::Value {
+    let confirmation = page.text().split("data:application/jose,").nth(1).unwrap();
+    let confirmation = confirmation.split('"').next().unwrap();
+    // A receipt is another thing.
+    assert_eq!(
+        receipt::verify_with(confirmation, &app.app.known_keys),
+        Err(receipt::ReceiptError::Malformed)
+    );
+    let (signed, signature) = confirmation.rsplit_once('.').unwrap();
+    let signature = Signature::from_slice(&BASE64.decode(signature).unwrap()).unwrap();
+    let key = app.app.signer.verifying_key();
+    key.verify(signed.as_bytes(), &signature).unwrap();
+    let payload = BASE64.decode(signed.split_once('.').unwrap().1).unwrap();
+    serde_json::from_slice(&payload).unwrap()
+}
+
+#[tokio::test]
+async fn a_restriction_is_confirmed_seen_and_lifted_by_its_visitor_only() {
+    let app = TestApp::new().await;
+    app.submit(&app.submission(1)).await;
+    let done = app.restrict(KEY, "restrict").await;
+    insta::assert_snapshot!(done.head(), @r#"
+    200 OK
+    cache-control: no-store
+    content-security-policy: default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'
+    content-type: text/html; charset=utf-8
+    cross-origin-opener-policy: same-origin
+    referrer-policy: same-origin
+    x-content-type-options: nosniff
+    "#);
+    assert!(done.text().contains("The use of your data is restricted"));
+    insta::assert_snapshot!(confirmed(&app, &done), @r#"{"confirmed_at_ms":1795291200000,"restricted_since_ms":1795291200000,"site":"shop","subject":"5818b042d98dd8941b64e48dcc04719e","version":1}"#);
+    // Asked for again, it keeps its date.
+    app.clock.advance(60_000);
+    let again = confirmed(&app, &app.restrict(KEY, "restrict").await);
+    assert_eq!(again["restricted_since_ms"], NOW_MS);
+    assert_eq!(again["confirmed_at_ms"], NOW_MS + 60_000);
+
+    assert!(app.own("/c/shop").await.text().contains("Lift the restriction"));
+    assert!(
+        app.own("/c/shop/data")
+            .await
+            .text()
+            .contains("2026-11-21 20:00 UTC")
+    );
+    let data = app.own("/c/shop/data.json").await.json();
+    assert_eq!(data["restricted_since"], "2026-11-21T20:00:00Z");
+    // The choice counts as before.
+    assert_eq!(app.choice(1).await.status, 200);
+
+    let order = assent_store::Order::LiftRestriction;
+    let owner = app
+        .store
+        .carry_out("shop", id_of(1), uuid::Uuid::nil(), &order, NOW_MS, &|_| [0; 64])
+        .await
+        .unwrap();
+    assert_eq!(owner, assent_store::Outcome::Restricted);
+    let lifted = app.restrict(KEY, "lift").await;
+    assert!(lifted.text().contains("The restriction has been lifted"));
+    assert_eq!(
+        confirmed(&app, &lifted)["restricted_since_ms"],
+        serde_json::Value::Null
+    );
+    assert!(
+        app.own("/c/shop/restrict")
+            .await
+            .text()
+            .contains("Restrict the use of your data?")
+    );
+    assert_eq!(app.restrict(KEY, "banana").await.status, 422);
 }
 
 #[tokio::test]
@@ -163,19 +256,7 @@ async fn erasing_leaves_a_signed_confirmation_and_a_log_in_order() {
     assert!(erased.text().contains("href=\"https://shop.example/#assent\""));
     assert_eq!((app.stored(KEY).await, app.stored(OTHER_KEY).await), (0, 1));
 
-    let confirmation = erased.text().split("data:application/jose,").nth(1).unwrap();
-    let confirmation = confirmation.split('"').next().unwrap();
-    // A receipt is another thing.
-    assert_eq!(
-        receipt::verify_with(confirmation, &app.app.known_keys),
-        Err(receipt::ReceiptError::Malformed)
-    );
-    let (signed, signature) = confirmation.rsplit_once('.').unwrap();
-    let signature = Signature::from_slice(&BASE64.decode(signature).unwrap()).unwrap();
-    let key = app.app.signer.verifying_key();
-    key.verify(signed.as_bytes(), &signature).unwrap();
-    let payload = BASE64.decode(signed.split_once('.').unwrap().1).unwrap();
-    let payload: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+    let payload = confirmed(&app, &erased);
     assert_eq!(payload["erased_at_ms"], NOW_MS + 60_000);
     assert_eq!(payload["records"].as_array().unwrap().len(), 2);
 

@@ -34,6 +34,7 @@ fn seen(host: &str, kinds: &[&str], waits_for: &str) -> Value {
 
 /// What the owner's page will read, once the queue is drained: whoever comes later is committed later.
 async fn counted(app: &TestApp) -> String {
+    app.app.queue.reports_taken().await;
     assert_eq!(app.submit(&app.submission(99)).await.status.as_u16() / 100, 2);
     assert_eq!(app.submit(&app.submission(98)).await.status.as_u16() / 100, 2);
     let today = i32::try_from(NOW_MS / 86_400_000).unwrap();

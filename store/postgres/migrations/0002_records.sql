@@ -5,7 +5,8 @@
 -- size of the table. The subject's secret key is not stored anywhere in this table; `subject` is derived from its hash.
 --
 -- The foreign key is the proof's anchor: no record without the notice that its revision showed. Hash, rule and language
--- of the record are those of the notice.
+-- of the record are those of the notice. Its event is not stored: it follows from `asked`, `previous_id` and the choice
+-- (assent_consent::record::Event).
 --
 -- The columns stand in the order of their alignment, so that no row has gaps.
 create table record (
@@ -27,7 +28,7 @@ create table record (
     previous_id uuid,
     subject bytea not null check (length(subject) = 16),
     salt bytea not null check (length(salt) = 16), -- goes with the record when it is erased
-    method text collate "C" not null, -- banner, dialog, center or api
+    method text collate "C" not null, -- assent_consent::record::Method
     services text, -- JSON object of the choice's exceptions, id to true or false; null if there are none
     primary key (site_number, id),
     foreign key (site_number, revision, notice_number)
@@ -41,3 +42,6 @@ create index record_by_subject on record (site_number, subject, received_at_ms);
 
 -- The records of a site's log, in order. No index is taken twice.
 create unique index record_by_leaf on record (site_number, leaf);
+
+-- What is kept for too long, oldest first (migrations/0006_custody.sql).
+create index record_by_expiry on record (site_number, expires_at_ms, id);

@@ -29,11 +29,12 @@ create table checkpoint (
 );
 
 -- Where a record was erased. Its entry stays in the log, and says nothing without the record's salt. Which record it was
--- stands nowhere.
+-- stands nowhere. The signature is the server's: a row that somebody else wrote has none that holds.
 create table erasure (
     leaf bigint not null,
     erased_at_ms bigint not null,
     site_number integer not null references site (number),
+    signature bytea not null check (length(signature) = 64), -- assent_consent::ledger::erasure
     primary key (site_number, leaf)
 );
 

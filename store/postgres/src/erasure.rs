@@ -2,10 +2,102 @@
 //! and a hash of the record's id.
 
 use assent_consent::record::Subject;
-use assent_store::{Erasure, Result, cell::Cell, trace};
+use assent_store::{AskedBy, Erased, Erasure, Hold, Result, SignErasure, cell::Cell, trace};
 use uuid::Uuid;
 
-use crate::connection::{Database, Lock};
+use crate::{
+    connection::{Database, Lock, Work},
+    custody,
+};
+
+/// A record that is to go.
+pub(crate) struct Going {
+    pub(crate) id: Uuid,
+    pub(crate) subject: Subject,
+    pub(crate) leaf: i64,
+}
+
+impl Going {
+    pub(crate) fn read(id: Uuid, subject: &[u8], leaf: i64) -> Result<Self> {
+        let at = Cell {
+            table: "record",
+            column: "subject",
+        };
+        Ok(Self {
+            id,
+            subject: Subject(at.bytes(subject)?),
+            leaf,
+        })
+    }
+}
+
+/// Erases records, none of which may be held, and the restrictions of subjects of whom nothing is left. The transaction
+/// holds the lock of the site's log.
+pub(crate) async fn forget(
+    work: &mut Work,
+    site_number: i32,
+    going: &[Going],
+    now_ms: i64,
+    sign: SignErasure<'_>,
+) -> Result<()> {
+    if going.is_empty() {
+        return Ok(());
+    }
+    let at = Cell {
+        table: "record",
+        column: "leaf",
+    };
+    let ids: Vec<Uuid> = going.iter().map(|record| record.id).collect();
+    let subjects: Vec<[u8; 16]> = going.iter().map(|record| record.subject.0).collect();
+    let leaves: Vec<i64> = going.iter().map(|record| record.leaf).collect();
+    let traces: Vec<[u8; 16]> = ids.iter().copied().map(trace).collect();
+    let signatures = leaves
+        .iter()
+        .map(|leaf| Ok(sign(at.number(*leaf)?).to_vec()))
+        .collect::<Result<Vec<Vec<u8>>>>()?;
+    sqlx::query!(
+        "delete from record where site_number = $1 and id = any($2)",
+        site_number,
+        &ids,
+    )
+    .execute(&mut *work)
+    .await
+    .map_err(crate::database)?;
+    sqlx::query!(
+        "insert into erasure (site_number, leaf, erased_at_ms, signature)
+        select $1::integer, leaf, $4::bigint, signature
+        from unnest($2::bigint[], $3::bytea[]) as new (leaf, signature)",
+        site_number,
+        &leaves,
+        &signatures,
+        now_ms,
+    )
+    .execute(&mut *work)
+    .await
+    .map_err(crate::database)?;
+    sqlx::query!(
+        "insert into erased_id (site_number, trace) select $1::integer, trace from unnest($2::bytea[]) as new (trace)",
+        site_number,
+        &traces as _,
+    )
+    .execute(&mut *work)
+    .await
+    .map_err(crate::database)?;
+    sqlx::query!(
+        "delete from restriction
+        where site_number = $1 and subject = any($2::bytea[])
+            and not exists (
+                select 1 from record
+                where record.site_number = $1 and record.subject = restriction.subject
+            )",
+        site_number,
+        &subjects as _,
+    )
+    .execute(work)
+    .await
+    .map_err(crate::database)?;
+    Ok(())
+}
 
 pub(crate) async fn erase(
     database: &Database,
@@ -13,49 +105,76 @@ pub(crate) async fn erase(
     subject: Subject,
     only: Option<Uuid>,
     now_ms: i64,
-) -> Result<Vec<Uuid>> {
+    sign: SignErasure<'_>,
+) -> Result<Erased> {
     // Nobody finds an id stored and, a moment later, neither stored nor erased.
     let mut work = database.begin(vec![Lock::log(site)]).await?;
+    let erased = match custody::site_number(&mut work, site).await? {
+        Some(site_number) => erase_in(&mut work, site_number, subject, only, now_ms, sign).await?,
+        None => Erased::default(),
+    };
+    work.end().await?;
+    Ok(erased)
+}
+
+async fn erase_in(
+    work: &mut Work,
+    site_number: i32,
+    subject: Subject,
+    only: Option<Uuid>,
+    now_ms: i64,
+    sign: SignErasure<'_>,
+) -> Result<Erased> {
     let rows = sqlx::query!(
-        "delete from record
-        where site_number = (select number from site where site.id = $1)
-            and subject = $2
-            and ($3::uuid is null or id = $3)
-        returning site_number, id, leaf",
-        site,
+        r#"select record.id, leaf, reason as "reason?", held_at_ms as "held_at_ms?", until_ms as "until_ms?",
+            erasure_asked_at_ms as "erasure_asked_at_ms?"
+        from record
+        left join legal_hold on legal_hold.site_number = record.site_number and record_id = record.id
+        where record.site_number = $1 and subject = $2 and ($3::uuid is null or record.id = $3)"#,
+        site_number,
         &subject.0,
         only,
     )
-    .fetch_all(&mut work)
+    .fetch_all(&mut *work)
     .await
     .map_err(crate::database)?;
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    let site_numbers: Vec<i32> = rows.iter().map(|row| row.site_number).collect();
-    let leaves: Vec<i64> = rows.iter().map(|row| row.leaf).collect();
-    let traces: Vec<[u8; 16]> = ids.iter().copied().map(trace).collect();
-    if !ids.is_empty() {
-        sqlx::query!(
-            "insert into erasure (site_number, leaf, erased_at_ms)
-            select site_number, leaf, $3::bigint
-            from unnest($1::integer[], $2::bigint[]) as new (site_number, leaf)",
-            &site_numbers,
-            &leaves,
-            now_ms,
-        )
-        .execute(&mut work)
-        .await
-        .map_err(crate::database)?;
-        sqlx::query!(
-            "insert into erased_id (site_number, trace) select * from unnest($1::integer[], $2::bytea[])",
-            &site_numbers,
-            &traces as _,
-        )
-        .execute(&mut work)
-        .await
-        .map_err(crate::database)?;
+    let mut going = Vec::with_capacity(rows.len());
+    let mut held = Vec::new();
+    for row in rows {
+        let record = Going {
+            id: row.id,
+            subject,
+            leaf: row.leaf,
+        };
+        match (row.reason, row.held_at_ms, row.until_ms) {
+            (Some(reason), Some(held_at_ms), Some(until_ms)) if until_ms > now_ms => {
+                if row.erasure_asked_at_ms.is_none() {
+                    custody::ask_erasure(work, site_number, record.id, now_ms).await?;
+                }
+                held.push(Hold {
+                    record: record.id,
+                    subject,
+                    reason,
+                    held_at_ms,
+                    until_ms,
+                    erasure_asked_at_ms: row.erasure_asked_at_ms.or(Some(now_ms)),
+                });
+            }
+            (None, ..) => going.push(record),
+            _ => {
+                custody::end_hold(work, site_number, record.id).await?;
+                going.push(record);
+            }
+        }
     }
-    work.end().await?;
-    Ok(ids)
+    forget(work, site_number, &going, now_ms, sign).await?;
+    if !held.is_empty() {
+        custody::set_restriction(work, site_number, subject, AskedBy::Visitor, now_ms).await?;
+    }
+    Ok(Erased {
+        records: going.into_iter().map(|record| record.id).collect(),
+        held,
+    })
 }
 
 pub(crate) async fn is_erased(database: &Database, site: &str, id: Uuid) -> Result<bool> {
@@ -76,13 +195,13 @@ pub(crate) async fn is_erased(database: &Database, site: &str, id: Uuid) -> Resu
 }
 
 pub(crate) async fn erasures(database: &Database, site: &str, from: u64, limit: u32) -> Result<Vec<Erasure>> {
-    let at = Cell {
+    let at = |column| Cell {
         table: "erasure",
-        column: "leaf",
+        column,
     };
     let mut view = database.view().await?;
     let rows = sqlx::query!(
-        "select leaf, erased_at_ms
+        "select leaf, erased_at_ms, signature
         from site
         join erasure on site_number = site.number
         where site.id = $1 and leaf >= $2
@@ -99,8 +218,9 @@ pub(crate) async fn erasures(database: &Database, site: &str, from: u64, limit: 
     rows.into_iter()
         .map(|row| {
             Ok(Erasure {
-                leaf: at.number(row.leaf)?,
+                leaf: at("leaf").number(row.leaf)?,
                 erased_at_ms: row.erased_at_ms,
+                signature: at("signature").bytes(&row.signature)?,
             })
         })
         .collect()

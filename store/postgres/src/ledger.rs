@@ -2,11 +2,8 @@
 
 use std::collections::HashMap;
 
-use assent_consent::{
-    ledger::{merkle, tile},
-    record::ConsentRecord,
-};
-use assent_store::{Result, SignedHead, StoreError, cell::Cell};
+use assent_consent::ledger::{merkle, tile};
+use assent_store::{NewRecord, Result, SignedHead, StoreError, cell::Cell};
 
 use crate::{
     connection::{Database, Work},
@@ -47,14 +44,10 @@ struct Parts {
 }
 
 /// Appends the entries of records, which stand in the order of their indices.
-pub(crate) async fn extend(
-    work: &mut Work,
-    logs: &HashMap<&str, Log>,
-    records: &[&ConsentRecord],
-) -> Result<()> {
+pub(crate) async fn extend(work: &mut Work, logs: &HashMap<&str, Log>, records: &[&NewRecord]) -> Result<()> {
     let mut entries: HashMap<&str, Vec<[u8; 32]>> = HashMap::new();
-    for record in records {
-        entries.entry(&record.site).or_default().push(record.commitment());
+    for new in records {
+        entries.entry(&new.record.site).or_default().push(new.commitment);
     }
     let added = entries
         .into_iter()

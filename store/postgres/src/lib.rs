@@ -9,12 +9,14 @@
 //! `assent-store`, write its statement in the module of its table, run `cargo xtask prepare`, then the conformance suite.
 
 mod connection;
+mod custody;
 mod erasure;
 mod ledger;
 mod open;
 mod owners;
 mod rates;
 mod records;
+mod retention;
 mod sites;
 mod third_parties;
 mod tokens;
@@ -28,8 +30,9 @@ use assent_consent::{
     site::SiteConfig,
 };
 use assent_store::{
-    Appended, Batch, Erasure, Grant, Logged, OrganisationId, Owner, Rates, Result, Revision, Session,
-    Sighting, SignedHead, Store, StoreError, ThirdPartyDay,
+    Appended, ArchivedNotice, Batch, Batched, Due, Erased, Erasure, Grant, Hold, Logged, Order,
+    OrganisationId, Outcome, Owner, Rates, Restriction, Result, RetentionRun, Revision, Session, Sighting,
+    SignErasure, SignedHead, Store, StoreError, ThirdPartyDay, TrailEntry,
 };
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -101,8 +104,17 @@ impl Store for PostgresStore {
         in_time(sites::archive_notices(&self.database, site, revision, notices)).await
     }
 
-    async fn notice(&self, site: &str, hash: NoticeHash) -> Result<Option<Notice>> {
+    async fn notice(&self, site: &str, hash: NoticeHash) -> Result<Option<String>> {
         in_time(sites::notice(&self.database, site, hash)).await
+    }
+
+    async fn notices(
+        &self,
+        organisation: OrganisationId,
+        site: &str,
+        limit: u32,
+    ) -> Result<Vec<ArchivedNotice>> {
+        in_time(sites::notices(&self.database, organisation, site, limit)).await
     }
 
     async fn revision_notice(
@@ -132,12 +144,70 @@ impl Store for PostgresStore {
         subject: Subject,
         only: Option<Uuid>,
         now_ms: i64,
-    ) -> Result<Vec<Uuid>> {
-        in_time(erasure::erase(&self.database, site, subject, only, now_ms)).await
+        sign: SignErasure<'_>,
+    ) -> Result<Erased> {
+        in_time(erasure::erase(&self.database, site, subject, only, now_ms, sign)).await
     }
 
     async fn is_erased(&self, site: &str, id: Uuid) -> Result<bool> {
         in_time(erasure::is_erased(&self.database, site, id)).await
+    }
+
+    async fn restriction(&self, site: &str, subject: Subject) -> Result<Option<Restriction>> {
+        in_time(custody::restriction(&self.database, site, subject)).await
+    }
+
+    async fn restrict(&self, site: &str, subject: Subject, now_ms: i64) -> Result<Option<Restriction>> {
+        in_time(custody::restrict(&self.database, site, subject, now_ms)).await
+    }
+
+    async fn lift_restriction(&self, site: &str, subject: Subject) -> Result<bool> {
+        in_time(custody::lift_restriction(&self.database, site, subject)).await
+    }
+
+    async fn holds_of(&self, site: &str, subject: Subject, now_ms: i64) -> Result<Vec<Hold>> {
+        in_time(custody::holds_of(&self.database, site, subject, now_ms)).await
+    }
+
+    async fn holds(&self, site: &str, now_ms: i64, limit: u32) -> Result<Vec<Hold>> {
+        in_time(custody::holds(&self.database, site, now_ms, limit)).await
+    }
+
+    async fn carry_out(
+        &self,
+        site: &str,
+        record: Uuid,
+        owner: Uuid,
+        order: &Order,
+        now_ms: i64,
+        sign: SignErasure<'_>,
+    ) -> Result<Outcome> {
+        in_time(custody::carry_out(
+            &self.database,
+            site,
+            record,
+            owner,
+            order,
+            now_ms,
+            sign,
+        ))
+        .await
+    }
+
+    async fn trail(&self, site: &str, limit: u32) -> Result<Vec<TrailEntry>> {
+        in_time(custody::trail(&self.database, site, limit)).await
+    }
+
+    async fn erase_due(&self, site: &str, due: &Due, now_ms: i64, sign: SignErasure<'_>) -> Result<Batched> {
+        in_time(retention::erase_due(&self.database, site, due, now_ms, sign)).await
+    }
+
+    async fn note_retention(&self, site: &str, ran_at_ms: i64, erased: u64, spared: u64) -> Result<()> {
+        in_time(retention::note(&self.database, site, ran_at_ms, erased, spared)).await
+    }
+
+    async fn retention(&self, site: &str) -> Result<Option<RetentionRun>> {
+        in_time(retention::last(&self.database, site)).await
     }
 
     async fn log_size(&self, site: &str) -> Result<u64> {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use assent_consent::{
     notice::NoticeHash,
-    record::{Choice, ConsentRecord, Method, Salt, Services, Subject},
+    record::{Choice, ConsentRecord, Event, Method, Salt, Services, Subject},
 };
 use assent_store::{Appended, Batch, Logged, NewRecord, Result, StoreError, cell::Cell, trace};
 use uuid::Uuid;
@@ -57,6 +57,15 @@ impl RecordRow {
             table: "record",
             column,
         };
+        let choice = Choice {
+            performance: self.performance,
+            functional: self.functional,
+            targeting: self.targeting,
+        };
+        let services = match &self.services {
+            Some(json) => at("services").json(json)?,
+            None => Services::new(),
+        };
         Ok(ConsentRecord {
             version: at("version").number(self.version.into())?,
             id: self.id,
@@ -74,15 +83,9 @@ impl RecordRow {
             language: self.language,
             method: Method::from_id(&self.method)
                 .ok_or_else(|| at("method").inconsistent(format!("unknown: {}", self.method)))?,
-            choice: Choice {
-                performance: self.performance,
-                functional: self.functional,
-                targeting: self.targeting,
-            },
-            services: match &self.services {
-                Some(json) => at("services").json(json)?,
-                None => Services::new(),
-            },
+            event: Event::of(self.asked, self.previous_id, choice, &services),
+            choice,
+            services,
             asked: self.asked,
             gpc: self.gpc,
             dnt: self.dnt,
@@ -128,9 +131,9 @@ pub(crate) async fn append(database: &Database, batch: &Batch) -> Result<Vec<App
     // Where each key stands first. A record that stands there again is a duplicate of that one.
     let mut firsts: HashMap<Key<'_>, usize> = HashMap::with_capacity(batch.records.len());
     let mut offered = Vec::with_capacity(batch.records.len());
-    for NewRecord { record, .. } in &batch.records {
-        firsts.entry(key(record)).or_insert_with(|| {
-            offered.push(record);
+    for new in &batch.records {
+        firsts.entry(key(&new.record)).or_insert_with(|| {
+            offered.push(new);
             offered.len() - 1
         });
     }
@@ -140,28 +143,25 @@ pub(crate) async fn append(database: &Database, batch: &Batch) -> Result<Vec<App
     let locks = sites.chain(counted).map(|site| Lock::log(site)).collect();
     let mut work = database.begin(locks).await?;
 
-    let shown = Shown::of(&mut work, &offered).await?;
-    let fates = fates(&mut work, &shown, &offered).await?;
-    let new: Vec<(&ConsentRecord, Place)> = offered
+    let records: Vec<_> = offered.iter().map(|new| &new.record).collect();
+    let shown = Shown::of(&mut work, &records).await?;
+    let fates = fates(&mut work, &shown, &records).await?;
+    let (new, places): (Vec<&NewRecord>, Vec<_>) = offered
         .iter()
         .zip(&fates)
-        .filter_map(|(record, fate)| match fate {
-            Fate::New(place) => Some((*record, *place)),
+        .filter_map(|(new, fate)| match fate {
+            Fate::New(place) => Some((*new, (&new.record, *place))),
             _ => None,
         })
-        .collect();
-    insert(&mut work, &numbered(&shown.logs, &new)).await?;
-    let records: Vec<_> = new.iter().map(|(record, _)| *record).collect();
-    ledger::extend(&mut work, &shown.logs, &records).await?;
+        .unzip();
+    insert(&mut work, &numbered(&shown.logs, &places)).await?;
+    ledger::extend(&mut work, &shown.logs, &new).await?;
 
     let mut counts: Vec<_> = batch.counts.iter().collect();
     let mut answers = Vec::with_capacity(batch.records.len());
     let mut is_first = vec![true; offered.len()];
-    for NewRecord {
-        record,
-        counts: its_counts,
-    } in &batch.records
-    {
+    for new in &batch.records {
+        let record = &new.record;
         let at = firsts[&key(record)];
         let earlier = match &fates[at] {
             Fate::Erased => {
@@ -173,11 +173,11 @@ pub(crate) async fn append(database: &Database, batch: &Batch) -> Result<Vec<App
                 continue;
             }
             Fate::New(_) if std::mem::take(&mut is_first[at]) => {
-                counts.extend(its_counts);
+                counts.extend(&new.counts);
                 answers.push(Appended::New);
                 continue;
             }
-            Fate::New(_) => offered[at],
+            Fate::New(_) => records[at],
             Fate::Stored(stored) => stored,
         };
         answers.push(if earlier.subject == record.subject {

@@ -4,7 +4,7 @@ use assent_consent::{
     notice::{Notice, NoticeHash},
     site::SiteConfig,
 };
-use assent_store::{OrganisationId, Result, Revision, StoreError, cell::Cell};
+use assent_store::{ArchivedNotice, OrganisationId, Result, Revision, StoreError, cell::Cell};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -37,16 +37,18 @@ impl RevisionRow {
     }
 }
 
+const BODY: Cell = Cell {
+    table: "notice",
+    column: "body",
+};
+
 /// A notice is its content: one that no longer has its hash is not what any visitor was shown.
-fn read_notice(body: &str, hash: NoticeHash) -> Result<Notice> {
-    let at = Cell {
-        table: "notice",
-        column: "body",
-    };
-    if Sha256::digest(body)[..] != hash.0 {
-        return Err(at.inconsistent(format!("the content of notice {hash} has another hash")));
+fn check_notice(body: &str, hash: NoticeHash) -> Result<()> {
+    if Sha256::digest(body)[..] == hash.0 {
+        Ok(())
+    } else {
+        Err(BODY.inconsistent(format!("the content of notice {hash} has another hash")))
     }
-    at.json(body)
 }
 
 pub(crate) async fn ensure_organisation(database: &Database, id: OrganisationId, name: &str) -> Result<()> {
@@ -234,7 +236,7 @@ pub(crate) async fn archive_notices(
     work.end().await
 }
 
-pub(crate) async fn notice(database: &Database, site: &str, hash: NoticeHash) -> Result<Option<Notice>> {
+pub(crate) async fn notice(database: &Database, site: &str, hash: NoticeHash) -> Result<Option<String>> {
     let mut view = database.view().await?;
     let body = sqlx::query_scalar!(
         "select body
@@ -248,7 +250,67 @@ pub(crate) async fn notice(database: &Database, site: &str, hash: NoticeHash) ->
     .await
     .map_err(crate::database)?;
     view.end().await?;
-    body.map(|body| read_notice(&body, hash)).transpose()
+    if let Some(body) = &body {
+        check_notice(body, hash)?;
+    }
+    Ok(body)
+}
+
+struct ArchivedRow {
+    hash: Vec<u8>,
+    rule: String,
+    language: String,
+    first_revision: i64,
+    last_revision: i64,
+    published_at_ms: i64,
+}
+
+impl ArchivedRow {
+    fn read(self) -> Result<ArchivedNotice> {
+        let at = |table, column| Cell { table, column };
+        Ok(ArchivedNotice {
+            hash: NoticeHash(at("notice", "hash").bytes(&self.hash)?),
+            rule: self.rule,
+            language: self.language,
+            first_revision: at("revision_notice", "revision").number(self.first_revision)?,
+            last_revision: at("revision_notice", "revision").number(self.last_revision)?,
+            published_at_ms: self.published_at_ms,
+        })
+    }
+}
+
+pub(crate) async fn notices(
+    database: &Database,
+    organisation: OrganisationId,
+    site: &str,
+    limit: u32,
+) -> Result<Vec<ArchivedNotice>> {
+    let mut view = database.view().await?;
+    let rows = sqlx::query_as!(
+        ArchivedRow,
+        r#"select
+            hash, rule, language,
+            min(revision.revision) as "first_revision!",
+            max(revision.revision) as "last_revision!",
+            min(published_at_ms) as "published_at_ms!"
+        from site
+        join revision_notice on revision_notice.site_number = site.number
+        join notice on notice.site_number = site.number and notice.number = notice_number
+        join revision
+            on revision.site_number = site.number and revision.revision = revision_notice.revision
+        where site.organisation_id = $1 and site.id = $2
+        group by notice.number, hash, rule, language
+        order by max(revision.revision) desc, rule, language
+        limit $3"#,
+        organisation.0,
+        site,
+        i64::from(limit),
+    )
+    .fetch_all(&mut view)
+    .await
+    .map_err(crate::database)?;
+    view.end().await?;
+    rows.into_iter().map(ArchivedRow::read).collect()
 }
 
 pub(crate) async fn revision_notice(
@@ -278,7 +340,8 @@ pub(crate) async fn revision_notice(
     let Some(row) = row else {
         return Ok(None);
     };
-    let notice = read_notice(&row.body, hash)?;
+    check_notice(&row.body, hash)?;
+    let notice = BODY.json(&row.body)?;
     let revision = RevisionRow {
         organisation_id: row.organisation_id,
         revision: row.revision,

@@ -2,16 +2,17 @@
 
 use std::ops::Range;
 
-use assent_consent::{notice::NoticeHash, site::SiteConfig};
+use assent_consent::{notice::NoticeHash, record::Subject, site::SiteConfig};
 use assent_store::{
-    Count, Measure, OrganisationId, Owner, Result, Revision, StoreError, Stretch, ThirdPartyDay, Transfer,
-    cell::Cell, rates::DEVICES,
+    Count, Custody, Measure, OrganisationId, Owner, Restriction, Result, Revision, StoreError, Stretch,
+    ThirdPartyDay, Transfer, cell::Cell, rates::DEVICES,
 };
 use async_trait::async_trait;
 
 use crate::{
     PostgresStore,
     connection::Lock,
+    custody::{self, RestrictionRow},
     database, in_time, json, ledger,
     owners::{self, OwnerRow},
     records,
@@ -125,6 +126,38 @@ impl Transfer for PostgresStore {
                 column: "trace",
             };
             traces.iter().map(|trace| at.bytes(trace)).collect()
+        })
+        .await
+    }
+
+    async fn restrictions(&self, site: &str) -> Result<Vec<(Subject, Restriction)>> {
+        in_time(async {
+            let mut view = self.database.view().await?;
+            let rows = sqlx::query!(
+                "select subject, since_ms, asked_by
+                from site
+                join restriction on site_number = site.number
+                where site.id = $1
+                order by subject",
+                site,
+            )
+            .fetch_all(&mut view)
+            .await
+            .map_err(database)?;
+            view.end().await?;
+            let at = Cell {
+                table: "restriction",
+                column: "subject",
+            };
+            rows.into_iter()
+                .map(|row| {
+                    let restriction = RestrictionRow {
+                        since_ms: row.since_ms,
+                        asked_by: row.asked_by,
+                    };
+                    Ok((Subject(at.bytes(&row.subject)?), restriction.read()?))
+                })
+                .collect()
         })
         .await
     }
@@ -273,13 +306,19 @@ impl Transfer for PostgresStore {
                 .iter()
                 .map(|erasure| erasure.erased_at_ms)
                 .collect();
+            let signatures: Vec<Vec<u8>> = stretch
+                .erasures
+                .iter()
+                .map(|erasure| erasure.signature.to_vec())
+                .collect();
             sqlx::query!(
-                "insert into erasure (site_number, leaf, erased_at_ms)
-                select $1::integer, leaf, erased_at_ms
-                from unnest($2::bigint[], $3::bigint[]) as new (leaf, erased_at_ms)",
+                "insert into erasure (site_number, leaf, erased_at_ms, signature)
+                select $1::integer, leaf, erased_at_ms, signature
+                from unnest($2::bigint[], $3::bigint[], $4::bytea[]) as new (leaf, erased_at_ms, signature)",
                 log.site_number,
                 &leaves,
                 &times,
+                &signatures,
             )
             .execute(&mut work)
             .await
@@ -302,6 +341,92 @@ impl Transfer for PostgresStore {
             .execute(&mut work)
             .await
             .map_err(database)?;
+            work.end().await
+        })
+        .await
+    }
+
+    async fn take_custody(&self, site: &str, custody: &Custody) -> Result<()> {
+        in_time(async {
+            let mut work = self.database.begin(vec![Lock::log(site)]).await?;
+            let site_number = custody::site_number(&mut work, site)
+                .await?
+                .ok_or(StoreError::UnknownRevision)?;
+            sqlx::query!("delete from legal_hold where site_number = $1", site_number)
+                .execute(&mut work)
+                .await
+                .map_err(database)?;
+            for hold in &custody.holds {
+                sqlx::query!(
+                    "insert into legal_hold (site_number, record_id, reason, held_at_ms, until_ms, erasure_asked_at_ms)
+                    values ($1, $2, $3, $4, $5, $6)",
+                    site_number,
+                    hold.record,
+                    hold.reason,
+                    hold.held_at_ms,
+                    hold.until_ms,
+                    hold.erasure_asked_at_ms,
+                )
+                .execute(&mut work)
+                .await
+                .map_err(database)?;
+            }
+            sqlx::query!("delete from restriction where site_number = $1", site_number)
+                .execute(&mut work)
+                .await
+                .map_err(database)?;
+            for (subject, restriction) in &custody.restrictions {
+                custody::set_restriction(
+                    &mut work,
+                    site_number,
+                    *subject,
+                    restriction.asked_by,
+                    restriction.since_ms,
+                )
+                .await?;
+            }
+            let there = sqlx::query_scalar!(
+                r#"select count(*) as "there!" from trail where site_number = $1"#,
+                site_number,
+            )
+            .fetch_one(&mut work)
+            .await
+            .map_err(database)?;
+            let missing = usize::try_from(there)
+                .ok()
+                .and_then(|there| custody.trail.get(there..))
+                .ok_or(StoreError::Different)?;
+            for entry in missing {
+                sqlx::query!(
+                    "insert into trail (site_number, at_ms, owner_id, deed, record_id)
+                    values ($1, $2, (select id from owner where email = $3), $4, $5)",
+                    site_number,
+                    entry.at_ms,
+                    entry.owner,
+                    entry.deed.id(),
+                    entry.record,
+                )
+                .execute(&mut work)
+                .await
+                .map_err(database)?;
+            }
+            if let Some(run) = &custody.retention {
+                let number = |number| i64::try_from(number).unwrap_or(i64::MAX);
+                sqlx::query!(
+                    "insert into retention (site_number, ran_at_ms, erased, spared, erased_in_all)
+                    values ($1, $2, $3, $4, $5)
+                    on conflict (site_number) do update set ran_at_ms = excluded.ran_at_ms,
+                        erased = excluded.erased, spared = excluded.spared, erased_in_all = excluded.erased_in_all",
+                    site_number,
+                    run.ran_at_ms,
+                    number(run.erased),
+                    number(run.spared),
+                    number(run.erased_in_all),
+                )
+                .execute(&mut work)
+                .await
+                .map_err(database)?;
+            }
             work.end().await
         })
         .await

@@ -181,10 +181,10 @@ async fn a_role_without_the_schema_is_enough() {
         .await
         .unwrap();
     let erased = store
-        .erase("shop", sample::subject(1), None, NOW_MS)
+        .erase("shop", sample::subject(1), None, NOW_MS, &|_| [7; 64])
         .await
         .unwrap();
-    assert_eq!(erased.len(), 1);
+    assert_eq!(erased.records.len(), 1);
     let refused = server.run(
         &database,
         "set role assent_node; update record set targeting = false",
@@ -195,8 +195,8 @@ async fn a_role_without_the_schema_is_enough() {
 /// As in docs/postgresql.md.
 const GRANTS: &str = "create role assent_node login;
     grant select, insert on all tables in schema public to assent_node;
-    grant update on rollup, third_party, owner, site to assent_node;
-    grant delete on record, third_party, session, one_time_token to assent_node;";
+    grant update on rollup, third_party, owner, site, legal_hold, restriction, retention to assent_node;
+    grant delete on record, third_party, session, one_time_token, legal_hold, restriction to assent_node;";
 
 /// Rows in each table that grows, of many sites, so that reading all of one would cost more than an index.
 const MANY_ROWS: &str = "
@@ -217,7 +217,10 @@ const MANY_ROWS: &str = "
         from (select distinct on (site_number) * from revision_notice) shown, generate_series(0, 500) n;
     insert into ledger_part select n, number, 0, sha256('x') from site, generate_series(0, 500) n;
     insert into checkpoint select n, 0, number, 'note' from site, generate_series(1, 500) n;
-    insert into erasure select n, 0, number from site, generate_series(1, 200) n;
+    insert into erasure select n, 0, number, sha512('x') from site, generate_series(1, 200) n;
+    insert into legal_hold select 0, 1, null, site_number, id, 'reason' from record where leaf < 200;
+    insert into restriction select distinct on (site_number, subject) 0, site_number, subject, 'owner' from record;
+    insert into trail (at_ms, site_number, record_id, deed) select 0, site_number, id, 'hold' from record;
     insert into erased_id select number, uuid_send(gen_random_uuid()) from site, generate_series(1, 200);
     insert into rollup
         select number, n, 1, 'eu', 'en', 'phone', measure, 1

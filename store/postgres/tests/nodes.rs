@@ -164,8 +164,11 @@ async fn what_is_offered_again_while_it_is_erased_stays_erased() {
         let one = batch(&notices, number..number + 1);
         assert_eq!(store.append(&one).await.unwrap(), [Appended::New]);
         let subject = sample::subject(number);
-        let (erased, _) = tokio::join!(store.erase("shop", subject, None, NOW_MS), other.append(&one));
-        assert_eq!(erased.unwrap().len(), 1);
+        let (erased, _) = tokio::join!(
+            store.erase("shop", subject, None, NOW_MS, &|_| [7; 64]),
+            other.append(&one)
+        );
+        assert_eq!(erased.unwrap().records.len(), 1);
         assert_eq!(other.append(&one).await.unwrap(), [Appended::Conflict]);
     }
     assert_eq!(store.log_size("shop").await.unwrap(), 40);

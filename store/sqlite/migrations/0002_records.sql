@@ -6,7 +6,8 @@
 -- `subject` is derived from its hash.
 --
 -- The foreign key is the proof's anchor: no record without the notice that its revision showed. Hash, rule
--- and language of the record are those of the notice.
+-- and language of the record are those of the notice. Its event is not stored: it follows from `asked`, `previous_id`
+-- and the choice (assent_consent::record::Event).
 create table record (
     site_number integer not null,
     id blob not null check (length(id) = 16),
@@ -14,7 +15,7 @@ create table record (
     subject blob not null check (length(subject) = 16),
     revision integer not null,
     notice_number integer not null,
-    method text not null, -- banner, dialog, center or api
+    method text not null, -- assent_consent::record::Method
     performance integer not null check (performance in (0, 1)),
     functional integer not null check (functional in (0, 1)),
     targeting integer not null check (targeting in (0, 1)),
@@ -38,3 +39,6 @@ create index record_by_subject on record (site_number, subject, received_at_ms);
 
 -- The records of a site's log, in order. No index is taken twice.
 create unique index record_by_leaf on record (site_number, leaf);
+
+-- What is kept for too long, oldest first (migrations/0006_custody.sql).
+create index record_by_expiry on record (site_number, expires_at_ms, id);

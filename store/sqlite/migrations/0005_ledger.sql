@@ -23,11 +23,12 @@ create table checkpoint (
 ) strict, without rowid;
 
 -- Where a record was erased. Its entry stays in the log, and says nothing without the record's salt. Which record it
--- was stands nowhere.
+-- was stands nowhere. The signature is the server's: a row that somebody else wrote has none that holds.
 create table erasure (
     site_number integer not null references site (number),
     leaf integer not null,
     erased_at_ms integer not null,
+    signature blob not null check (length(signature) = 64), -- assent_consent::ledger::erasure
     primary key (site_number, leaf)
 ) strict, without rowid;
 

@@ -2,14 +2,11 @@
 
 use std::collections::HashMap;
 
-use assent_consent::{
-    ledger::{merkle, tile},
-    record::ConsentRecord,
-};
-use assent_store::{Result, SignedHead};
+use assent_consent::ledger::{merkle, tile};
+use assent_store::{NewRecord, Result, SignedHead, StoreError};
 use sqlx::{SqliteConnection, SqliteExecutor, SqlitePool};
 
-use crate::{cell::Cell, database, json};
+use crate::{cell::Cell, database, json, records::NotAppended, writer::Writer};
 
 const SIZE: Cell = Cell {
     table: "ledger_tile",
@@ -23,10 +20,18 @@ pub(crate) struct Log {
     pub(crate) size: u64,
 }
 
-/// The logs of sites; those that are not published have none.
-pub(crate) async fn logs(work: &mut SqliteConnection, mut sites: Vec<&str>) -> Result<HashMap<String, Log>> {
+/// Learns the logs of these sites that are not known yet; sites that are not published have none.
+pub(crate) async fn learn(
+    work: &mut SqliteConnection,
+    logs: &mut HashMap<String, Log>,
+    mut sites: Vec<&str>,
+) -> Result<()> {
     sites.sort_unstable();
     sites.dedup();
+    sites.retain(|site| !logs.contains_key(*site));
+    if sites.is_empty() {
+        return Ok(());
+    }
     let sites = json(&sites)?;
     let rows = sqlx::query!(
         r#"select
@@ -46,37 +51,42 @@ pub(crate) async fn logs(work: &mut SqliteConnection, mut sites: Vec<&str>) -> R
     .fetch_all(work)
     .await
     .map_err(database)?;
-    rows.into_iter()
-        .map(|row| {
-            let size = SIZE.number(row.size.unwrap_or(0))?;
-            let log = Log {
-                site_number: row.site_number,
-                size,
-            };
-            Ok((row.site, log))
-        })
-        .collect()
+    for row in rows {
+        let log = Log {
+            site_number: row.site_number,
+            size: SIZE.number(row.size.unwrap_or(0))?,
+        };
+        logs.insert(row.site, log);
+    }
+    Ok(())
 }
 
 /// Appends the entries of records, which stand in the order of their indices.
 pub(crate) async fn extend(
     work: &mut SqliteConnection,
-    logs: &HashMap<String, Log>,
-    records: &[&ConsentRecord],
-) -> Result<()> {
+    logs: &mut HashMap<String, Log>,
+    records: &[&NewRecord],
+) -> Result<(), NotAppended> {
     let mut entries: HashMap<&str, Vec<[u8; 32]>> = HashMap::new();
-    for record in records {
-        entries.entry(&record.site).or_default().push(record.commitment());
+    for new in records {
+        entries.entry(&new.record.site).or_default().push(new.commitment);
     }
-    let added = entries
-        .into_iter()
-        .filter_map(|(site, entries)| Some((*logs.get(site)?, entries)))
-        .collect();
+    let mut added = Vec::with_capacity(entries.len());
+    for (site, entries) in entries {
+        if let Some(log) = logs.get_mut(site) {
+            let before = *log;
+            log.size += entries.len() as u64;
+            added.push((before, entries));
+        }
+    }
     add(work, added).await
 }
 
 /// Appends entries to logs.
-pub(crate) async fn add(work: &mut SqliteConnection, added: Vec<(Log, Vec<[u8; 32]>)>) -> Result<()> {
+pub(crate) async fn add(
+    work: &mut SqliteConnection,
+    added: Vec<(Log, Vec<[u8; 32]>)>,
+) -> Result<(), NotAppended> {
     let mut parts = Vec::new();
     for (log, entries) in added {
         grow(work, log, entries, &mut parts).await?;
@@ -84,25 +94,40 @@ pub(crate) async fn add(work: &mut SqliteConnection, added: Vec<(Log, Vec<[u8; 3
     if parts.is_empty() {
         return Ok(());
     }
-    let parts = json(&parts)?;
-    // Blobs put together are text to SQLite, whatever their bytes.
-    sqlx::query!(
+    let rows = json(&parts)?;
+    // Blobs put together are text to SQLite, whatever their bytes. A tile of another length than is known is left.
+    let grown = sqlx::query!(
         "insert into ledger_tile (site_number, level, number, body)
-        select new.value ->> 0, new.value ->> 1, new.value ->> 2, unhex(new.value ->> 3)
-        from jsonb_each(?) as new
+        select new.value ->> 0, new.value ->> 1, new.value ->> 2, unhex(new.value ->> 4)
+        from jsonb_each(?1) as new
         where true
         on conflict (site_number, level, number)
-        do update set body = cast(body || excluded.body as blob)",
-        parts,
+        do update set body = cast(body || excluded.body as blob)
+        where length(body) = (
+            select 32 * (new.value ->> 3) from jsonb_each(?1) as new
+            where new.value ->> 0 = excluded.site_number
+                and new.value ->> 1 = excluded.level
+                and new.value ->> 2 = excluded.number
+        )",
+        rows,
     )
     .execute(work)
     .await
     .map_err(database)?;
-    Ok(())
+    if grown.rows_affected() == parts.len() as u64 {
+        Ok(())
+    } else {
+        Err(NotAppended::Stale)
+    }
 }
 
-/// What is added to a tile: site, level, number and hashes as hexadecimal digits.
-type Part = (i64, u8, u64, String);
+/// The log's tiles and the records' indices do not fit each other.
+pub(crate) fn inconsistent() -> StoreError {
+    SIZE.inconsistent("the last tile does not end where the records do".to_owned())
+}
+
+/// What is added to a tile: site, level, number, how many hashes it has before, and those added in hexadecimal digits.
+type Part = (i64, u8, u64, u64, String);
 
 /// Appends to one log: to its last tile of entries, and where a tile becomes full, its root to the level above.
 async fn grow(
@@ -110,7 +135,7 @@ async fn grow(
     log: Log,
     entries: Vec<[u8; 32]>,
     parts: &mut Vec<Part>,
-) -> Result<()> {
+) -> Result<(), NotAppended> {
     let (mut size, mut added) = (log.size, entries);
     let mut level = 0;
     while !added.is_empty() {
@@ -119,7 +144,8 @@ async fn grow(
         let mut rest = added.as_slice();
         while !rest.is_empty() {
             let number = end / tile::WIDTH;
-            let free = usize::try_from(tile::WIDTH - end % tile::WIDTH).unwrap_or(rest.len());
+            let before = end % tile::WIDTH;
+            let free = usize::try_from(tile::WIDTH - before).unwrap_or(rest.len());
             let (part, others) = rest.split_at(free.min(rest.len()));
             end += part.len() as u64;
             rest = others;
@@ -130,7 +156,7 @@ async fn grow(
                 body.extend_from_slice(part.as_flattened());
                 let hashes = tile::hashes(&body)
                     .filter(|hashes| hashes.len() as u64 == tile::WIDTH)
-                    .ok_or_else(|| SIZE.inconsistent(format!("tile {level}/{number} has a gap")))?;
+                    .ok_or(NotAppended::Stale)?;
                 let is_entries = level == 0;
                 let root = merkle::root(
                     hashes
@@ -139,7 +165,13 @@ async fn grow(
                 );
                 above.push(root.0);
             }
-            parts.push((log.site_number, level, number, hex::encode(part.as_flattened())));
+            parts.push((
+                log.site_number,
+                level,
+                number,
+                before,
+                hex::encode(part.as_flattened()),
+            ));
         }
         size /= tile::WIDTH;
         added = above;
@@ -204,7 +236,7 @@ pub(crate) async fn tile(
     .map_err(database)
 }
 
-pub(crate) async fn put_head(writer: &SqlitePool, site: &str, head: &SignedHead) -> Result<()> {
+pub(crate) async fn put_head(writer: &Writer, site: &str, head: &SignedHead) -> Result<()> {
     let entries = i64::try_from(head.size).unwrap_or(i64::MAX);
     sqlx::query!(
         "insert into checkpoint (site_number, size, note, made_at_ms)
@@ -215,7 +247,7 @@ pub(crate) async fn put_head(writer: &SqlitePool, site: &str, head: &SignedHead)
         head.made_at_ms,
         site,
     )
-    .execute(writer)
+    .execute(&mut writer.lock().await?.connection)
     .await
     .map_err(database)?;
     Ok(())

@@ -8,17 +8,21 @@
 //! from the descriptions in `.sqlx/`. To add an operation: declare it in `assent-store`, write its statement
 //! in the module of its table, run `cargo xtask prepare`, then the conformance suite.
 
+mod backup;
+mod custody;
 mod erasure;
 mod ledger;
 mod owners;
 mod rates;
 mod records;
+mod retention;
 mod sites;
 mod third_parties;
 mod tokens;
 mod transfer;
+mod writer;
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use assent_consent::{
     notice::{Notice, NoticeHash},
@@ -26,15 +30,19 @@ use assent_consent::{
     site::SiteConfig,
 };
 use assent_store::{
-    Appended, Batch, Erasure, Grant, Logged, OrganisationId, Owner, Rates, Result, Revision, Session,
-    Sighting, SignedHead, Store, StoreError, ThirdPartyDay, cell,
+    Appended, ArchivedNotice, Batch, Batched, Due, Erased, Erasure, Grant, Hold, Logged, Order,
+    OrganisationId, Outcome, Owner, Rates, Restriction, Result, RetentionRun, Revision, Session, Sighting,
+    SignErasure, SignedHead, Store, StoreError, ThirdPartyDay, TrailEntry, cell,
 };
 use async_trait::async_trait;
 use sqlx::{
     SqlitePool,
+    migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use uuid::Uuid;
+
+use writer::Writer;
 
 /// How long a statement waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -47,13 +55,13 @@ const CHECKPOINT_PAGES: &str = "8192";
 /// Page cache of the writer, in KiB (SQLite counts those as negative).
 const WRITER_CACHE: &str = "-65536";
 
-/// Statements of a transaction that writes begin with the write lock, so that two never deadlock.
-const BEGIN: &str = "begin immediate";
+/// The schema, version by version.
+static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// Assent's data in one SQLite file.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
-    writer: SqlitePool,
+    writer: Arc<Writer>,
     readers: SqlitePool,
 }
 
@@ -67,38 +75,73 @@ impl SqliteStore {
             .filename(path)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .test_before_acquire(false)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(
-                options
-                    .clone()
-                    .create_if_missing(true)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    .synchronous(SqliteSynchronous::Full)
-                    .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-                    .pragma("cache_size", WRITER_CACHE)
-                    // What is erased is overwritten, not only given free.
-                    .pragma("secure_delete", "on")
-                    // A statement that inserts many rows keeps what it would have to undo; in a file that
-                    // doubles its writes.
-                    .pragma("temp_store", "memory"),
-            )
-            .await
-            .map_err(database)?;
-        sqlx::migrate!()
-            .run(&writer)
+        let writer = options
+            .clone()
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            .pragma("cache_size", WRITER_CACHE)
+            // What is erased is overwritten, not only given free.
+            .pragma("secure_delete", "on")
+            // A statement that inserts many rows keeps what it would have to undo; in a file that doubles its writes.
+            .pragma("temp_store", "memory");
+        let writer = Writer::connect(writer).await?;
+        MIGRATIONS
+            .run(&mut writer.lock().await?.connection)
             .await
             .map_err(|error| StoreError::Database(error.into()))?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS_MAX)
-            .test_before_acquire(false)
-            .connect_with(options.read_only(true))
-            .await
-            .map_err(database)?;
-        Ok(Self { writer, readers })
+        let readers = readers(options.read_only(true)).await?;
+        Ok(Self {
+            writer: Arc::new(writer),
+            readers,
+        })
+    }
+
+    /// Opens a database only to read it, beside a server that runs on it or without one: nothing is created, nothing is
+    /// brought up to date. Operations that write fail.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] if there is no such file, or it was made by another version.
+    pub async fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(BUSY_TIMEOUT)
+            .read_only(true);
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let readers = match of_this_version(options.clone()).await {
+            // A copy on a medium that cannot be written has no place for the log's index, and needs none.
+            Err(_) if path.exists() && !Path::new(&log).exists() => {
+                of_this_version(options.immutable(true)).await?
+            }
+            readers => readers?,
+        };
+        Ok(Self {
+            writer: Arc::new(Writer::none()),
+            readers,
+        })
+    }
+}
+
+impl SqliteStore {
+    /// Writes a copy of the database, as it is at this moment, to a new file; whoever works on the database goes on.
+    /// `keys` are put in beside it: the server's public keys, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] if the file is there already or cannot be written; what was written of it stays.
+    pub async fn back_up(&self, to: &Path, keys: &[[u8; 32]]) -> Result<()> {
+        backup::write(&self.readers, to, keys).await
+    }
+
+    /// Makes a database of a copy that [`back_up`](Self::back_up) has written: takes the keys out of it, and returns
+    /// them.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] if the file is no such copy.
+    pub async fn keys_of_backup(path: &Path) -> Result<Vec<[u8; 32]>> {
+        backup::take_keys(path).await
     }
 }
 
@@ -129,8 +172,17 @@ impl Store for SqliteStore {
         sites::archive_notices(&self.writer, site, revision, notices).await
     }
 
-    async fn notice(&self, site: &str, hash: NoticeHash) -> Result<Option<Notice>> {
+    async fn notice(&self, site: &str, hash: NoticeHash) -> Result<Option<String>> {
         sites::notice(&self.readers, site, hash).await
+    }
+
+    async fn notices(
+        &self,
+        organisation: OrganisationId,
+        site: &str,
+        limit: u32,
+    ) -> Result<Vec<ArchivedNotice>> {
+        sites::notices(&self.readers, organisation, site, limit).await
     }
 
     async fn revision_notice(
@@ -160,12 +212,61 @@ impl Store for SqliteStore {
         subject: Subject,
         only: Option<Uuid>,
         now_ms: i64,
-    ) -> Result<Vec<Uuid>> {
-        erasure::erase(&self.writer, site, subject, only, now_ms).await
+        sign: SignErasure<'_>,
+    ) -> Result<Erased> {
+        erasure::erase(&self.writer, site, subject, only, now_ms, sign).await
     }
 
     async fn is_erased(&self, site: &str, id: Uuid) -> Result<bool> {
         erasure::is_erased(&self.readers, site, id).await
+    }
+
+    async fn restriction(&self, site: &str, subject: Subject) -> Result<Option<Restriction>> {
+        custody::restriction(&self.readers, site, subject).await
+    }
+
+    async fn restrict(&self, site: &str, subject: Subject, now_ms: i64) -> Result<Option<Restriction>> {
+        custody::restrict(&self.writer, site, subject, now_ms).await
+    }
+
+    async fn lift_restriction(&self, site: &str, subject: Subject) -> Result<bool> {
+        custody::lift_restriction(&self.writer, site, subject).await
+    }
+
+    async fn holds_of(&self, site: &str, subject: Subject, now_ms: i64) -> Result<Vec<Hold>> {
+        custody::holds_of(&self.readers, site, subject, now_ms).await
+    }
+
+    async fn holds(&self, site: &str, now_ms: i64, limit: u32) -> Result<Vec<Hold>> {
+        custody::holds(&self.readers, site, now_ms, limit).await
+    }
+
+    async fn carry_out(
+        &self,
+        site: &str,
+        record: Uuid,
+        owner: Uuid,
+        order: &Order,
+        now_ms: i64,
+        sign: SignErasure<'_>,
+    ) -> Result<Outcome> {
+        custody::carry_out(&self.writer, site, record, owner, order, now_ms, sign).await
+    }
+
+    async fn trail(&self, site: &str, limit: u32) -> Result<Vec<TrailEntry>> {
+        custody::trail(&self.readers, site, limit).await
+    }
+
+    async fn erase_due(&self, site: &str, due: &Due, now_ms: i64, sign: SignErasure<'_>) -> Result<Batched> {
+        retention::erase_due(&self.writer, site, due, now_ms, sign).await
+    }
+
+    async fn note_retention(&self, site: &str, ran_at_ms: i64, erased: u64, spared: u64) -> Result<()> {
+        retention::note(&self.writer, site, ran_at_ms, erased, spared).await
+    }
+
+    async fn retention(&self, site: &str) -> Result<Option<RetentionRun>> {
+        retention::last(&self.readers, site).await
     }
 
     async fn log_size(&self, site: &str) -> Result<u64> {
@@ -276,6 +377,36 @@ impl Store for SqliteStore {
     }
 }
 
+async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool> {
+    SqlitePoolOptions::new()
+        .max_connections(READERS_MAX)
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await
+        .map_err(database)
+}
+
+/// Connections to a database whose schema is exactly this version's.
+async fn of_this_version(options: SqliteConnectOptions) -> Result<SqlitePool> {
+    let readers = readers(options).await?;
+    let done: Vec<(i64, Vec<u8>)> =
+        sqlx::query_as("select version, checksum from _sqlx_migrations where success order by version")
+            .fetch_all(&readers)
+            .await
+            .map_err(database)?;
+    let is_this = done
+        .iter()
+        .map(|(version, checksum)| (*version, checksum.as_slice()))
+        .eq(MIGRATIONS
+            .iter()
+            .map(|migration| (migration.version, migration.checksum.as_ref())));
+    if is_this {
+        return Ok(readers);
+    }
+    let problem = "it was made by another version of Assent; the server brings it up to date when it starts";
+    Err(StoreError::Database(problem.into()))
+}
+
 /// A failed statement. A value that does not decode is the data's fault, not the database's.
 fn database(error: sqlx::Error) -> StoreError {
     match error {
@@ -295,6 +426,8 @@ fn json<T: serde::Serialize>(value: &T) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use assent_store::conformance::sample;
+
     use super::*;
 
     #[tokio::test]
@@ -302,20 +435,72 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path().join("assent.db")).await.unwrap();
         let synchronous: i64 = sqlx::query_scalar("pragma synchronous")
-            .fetch_one(&store.writer)
+            .fetch_one(&mut store.writer.lock().await.unwrap().connection)
             .await
             .unwrap();
         assert_eq!(synchronous, 2, "FULL");
         let journal_mode: String = sqlx::query_scalar("pragma journal_mode")
-            .fetch_one(&store.writer)
+            .fetch_one(&mut store.writer.lock().await.unwrap().connection)
             .await
             .unwrap();
         assert_eq!(journal_mode, "wal");
         let foreign_keys: i64 = sqlx::query_scalar("pragma foreign_keys")
-            .fetch_one(&store.writer)
+            .fetch_one(&mut store.writer.lock().await.unwrap().connection)
             .await
             .unwrap();
         assert_eq!(foreign_keys, 1);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_full_database_takes_nothing_and_goes_on_when_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("assent.db")).await.unwrap();
+        let config = sample::config("shop");
+        let notice = sample::notice(&config, "first");
+        let organisation = OrganisationId(Uuid::from_u128(1));
+        store.ensure_organisation(organisation, "Sample").await.unwrap();
+        store
+            .publish_revision(organisation, &config, sample::NOW_MS)
+            .await
+            .unwrap();
+        store
+            .archive_notices("shop", 1, std::slice::from_ref(&notice))
+            .await
+            .unwrap();
+        let batch = |first: u32| Batch {
+            records: (first..first + 20)
+                .map(|number| sample::record(&notice, notice.hash(), number, sample::subject(number)))
+                .map(|record| sample::accepted(&notice, record))
+                .collect(),
+            counts: Vec::new(),
+        };
+        sqlx::raw_sql("pragma max_page_count = 100")
+            .execute(&mut store.writer.lock().await.unwrap().connection)
+            .await
+            .unwrap();
+        let mut first = 0;
+        let refused = loop {
+            match store.append(&batch(first)).await {
+                Ok(answers) => assert_eq!(answers, vec![Appended::New; 20]),
+                Err(error) => break error,
+            }
+            first += 20;
+            assert!(first < 10_000, "100 pages hold no more");
+        };
+        assert!(matches!(refused, StoreError::Database(_)), "{refused:?}");
+        assert!(first > 0);
+        assert!(store.append(&batch(first)).await.is_err());
+        assert_eq!(store.log_size("shop").await.unwrap(), u64::from(first));
+        sqlx::raw_sql("pragma max_page_count = 100000")
+            .execute(&mut store.writer.lock().await.unwrap().connection)
+            .await
+            .unwrap();
+        assert_eq!(
+            store.append(&batch(first)).await.unwrap(),
+            vec![Appended::New; 20]
+        );
+        assert_eq!(store.log_size("shop").await.unwrap(), u64::from(first) + 20);
         store.close().await;
     }
 

@@ -4,7 +4,7 @@ use assent_store::{OrganisationId, Owner, Result, Session};
 use sqlx::SqlitePool;
 use uuid::Uuid;
 
-use crate::{BEGIN, cell::Cell, database};
+use crate::{cell::Cell, database, writer::Writer};
 
 pub(crate) struct OwnerRow {
     pub(crate) id: Vec<u8>,
@@ -29,14 +29,15 @@ impl OwnerRow {
 }
 
 pub(crate) async fn ensure_owner(
-    writer: &SqlitePool,
+    writer: &Writer,
     organisation: OrganisationId,
     id: Uuid,
     email: &str,
 ) -> Result<Owner> {
     let id = id.as_bytes().as_slice();
     let organisation_id = organisation.0.as_bytes().as_slice();
-    let mut work = writer.begin_with(BEGIN).await.map_err(database)?;
+    let mut writing = writer.lock().await?;
+    let mut work = writing.begin().await?;
     sqlx::query!(
         "insert into owner (id, organisation_id, email) values (?, ?, ?)
         on conflict (email) do nothing
@@ -87,9 +88,10 @@ pub(crate) async fn owner_by_email(readers: &SqlitePool, email: &str) -> Result<
     .transpose()
 }
 
-pub(crate) async fn set_password(writer: &SqlitePool, owner: Uuid, password_hash: &str) -> Result<()> {
+pub(crate) async fn set_password(writer: &Writer, owner: Uuid, password_hash: &str) -> Result<()> {
     let owner_id = owner.as_bytes().as_slice();
-    let mut work = writer.begin_with(BEGIN).await.map_err(database)?;
+    let mut writing = writer.lock().await?;
+    let mut work = writing.begin().await?;
     sqlx::query!(
         "update owner set password_hash = ? where id = ?",
         password_hash,
@@ -110,7 +112,7 @@ pub(crate) async fn set_password(writer: &SqlitePool, owner: Uuid, password_hash
     work.commit().await.map_err(database)
 }
 
-pub(crate) async fn begin_session(writer: &SqlitePool, session: &Session) -> Result<()> {
+pub(crate) async fn begin_session(writer: &Writer, session: &Session) -> Result<()> {
     let token_hash = session.token_hash.as_slice();
     let owner_id = session.owner.as_bytes().as_slice();
     sqlx::query!(
@@ -119,7 +121,7 @@ pub(crate) async fn begin_session(writer: &SqlitePool, session: &Session) -> Res
         owner_id,
         session.expires_at_ms,
     )
-    .execute(writer)
+    .execute(&mut writer.lock().await?.connection)
     .await
     .map_err(database)?;
     Ok(())
@@ -147,18 +149,18 @@ pub(crate) async fn session_owner(
     .transpose()
 }
 
-pub(crate) async fn end_session(writer: &SqlitePool, token_hash: [u8; 32]) -> Result<()> {
+pub(crate) async fn end_session(writer: &Writer, token_hash: [u8; 32]) -> Result<()> {
     let token_hash = token_hash.as_slice();
     sqlx::query!("delete from session where token_hash = ?", token_hash)
-        .execute(writer)
+        .execute(&mut writer.lock().await?.connection)
         .await
         .map_err(database)?;
     Ok(())
 }
 
-pub(crate) async fn sweep(writer: &SqlitePool, now_ms: i64) -> Result<()> {
+pub(crate) async fn sweep(writer: &Writer, now_ms: i64) -> Result<()> {
     sqlx::query!("delete from session where expires_at_ms <= ?", now_ms)
-        .execute(writer)
+        .execute(&mut writer.lock().await?.connection)
         .await
         .map_err(database)?;
     Ok(())

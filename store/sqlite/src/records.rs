@@ -9,19 +9,21 @@ use std::collections::{HashMap, HashSet};
 
 use assent_consent::{
     notice::NoticeHash,
-    record::{Choice, ConsentRecord, Method, Salt, Services, Subject},
+    record::{Choice, ConsentRecord, Event, Method, Salt, Services, Subject},
 };
-use assent_store::{Appended, Batch, Logged, NewRecord, Result, trace};
+use assent_store::{Appended, Batch, Logged, NewRecord, StoreError, trace};
 use sqlx::{SqliteConnection, SqliteExecutor, SqlitePool};
 use uuid::Uuid;
 
 use crate::{
-    BEGIN,
     cell::Cell,
     database, erasure, json,
     ledger::{self, Log},
     rates,
+    writer::{self, Writer, Writing},
 };
+
+type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// What a record is known by: ids are unique within a site.
 type Key<'a> = (&'a str, Uuid);
@@ -64,6 +66,20 @@ impl RecordRow {
             table: "record",
             column,
         };
+        let choice = Choice {
+            performance: at("performance").flag(self.performance)?,
+            functional: at("functional").flag(self.functional)?,
+            targeting: at("targeting").flag(self.targeting)?,
+        };
+        let services = match &self.services {
+            Some(json) => at("services").json(json)?,
+            None => Services::new(),
+        };
+        let asked = at("asked").flag(self.asked)?;
+        let previous = self
+            .previous_id
+            .map(|id| at("previous_id").uuid(&id))
+            .transpose()?;
         Ok(ConsentRecord {
             version: at("version").number(self.version)?,
             id: at("id").uuid(&self.id)?,
@@ -81,22 +97,13 @@ impl RecordRow {
             language: self.language,
             method: Method::from_id(&self.method)
                 .ok_or_else(|| at("method").inconsistent(format!("unknown: {}", self.method)))?,
-            choice: Choice {
-                performance: at("performance").flag(self.performance)?,
-                functional: at("functional").flag(self.functional)?,
-                targeting: at("targeting").flag(self.targeting)?,
-            },
-            services: match &self.services {
-                Some(json) => at("services").json(json)?,
-                None => Services::new(),
-            },
-            asked: at("asked").flag(self.asked)?,
+            event: Event::of(asked, previous, choice, &services),
+            choice,
+            services,
+            asked,
             gpc: at("gpc").flag(self.gpc)?,
             dnt: at("dnt").flag(self.dnt)?,
-            previous: self
-                .previous_id
-                .map(|id| at("previous_id").uuid(&id))
-                .transpose()?,
+            previous,
             decided_at_ms: self.decided_at_ms,
             received_at_ms: self.received_at_ms,
             expires_at_ms: self.expires_at_ms,
@@ -116,87 +123,132 @@ impl RecordRow {
     }
 }
 
-pub(crate) async fn append(
-    writer: &SqlitePool,
-    readers: &SqlitePool,
-    batch: &Batch,
-) -> Result<Vec<Appended>> {
+pub(crate) async fn append(writer: &Writer, readers: &SqlitePool, batch: &Batch) -> Result<Vec<Appended>> {
     let mut firsts = Firsts::with_capacity(batch.records.len());
     let mut offered = Vec::with_capacity(batch.records.len());
-    for (position, NewRecord { record, .. }) in batch.records.iter().enumerate() {
-        firsts.entry(key(record)).or_insert_with(|| {
-            offered.push(record);
+    for (position, new) in batch.records.iter().enumerate() {
+        firsts.entry(key(&new.record)).or_insert_with(|| {
+            offered.push(new);
             position
         });
     }
+    let offer = Offer {
+        batch,
+        firsts,
+        offered,
+    };
+    let Writing { connection, logs } = &mut *writer.lock().await?;
+    // Only what this batch leaves behind is known afterwards: nothing if it fails.
+    let known = std::mem::take(logs);
+    let is_fresh = known.is_empty();
+    let (answers, now) = match offer.append(connection, readers, known).await {
+        Err(NotAppended::Stale) if !is_fresh => offer.append(connection, readers, HashMap::new()).await,
+        done => done,
+    }?;
+    *logs = now;
+    Ok(answers)
+}
 
-    let mut work = writer.begin_with(BEGIN).await.map_err(database)?;
-    let logs = ledger::logs(
-        &mut work,
-        offered.iter().map(|record| record.site.as_str()).collect(),
-    )
-    .await?;
-    let inserted = insert(&mut work, &numbered(&logs, &offered)).await?;
-    let mut before = HashMap::new();
-    let mut unknown = HashSet::new();
-    let mut erased = HashSet::new();
-    if inserted < offered.len() {
-        // The writer holds the lock and has not committed, so a reader sees what was there before.
-        before = stored(readers, &offered, &firsts).await?;
-        if inserted + before.len() < offered.len() {
-            let after = stored(&mut *work, &offered, &firsts).await?;
-            unknown = firsts
-                .values()
-                .copied()
-                .filter(|first| !after.contains_key(first))
-                .collect();
-            for first in &unknown {
-                let record = &batch.records[*first].record;
-                if erasure::is_erased(readers, &record.site, record.id).await? {
-                    erased.insert(*first);
+/// Why a batch was not appended.
+pub(crate) enum NotAppended {
+    /// The log was not as it was known to be: another process has appended to it.
+    Stale,
+    /// The store failed.
+    Store(StoreError),
+}
+
+impl From<StoreError> for NotAppended {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<NotAppended> for StoreError {
+    fn from(error: NotAppended) -> Self {
+        match error {
+            NotAppended::Stale => ledger::inconsistent(),
+            NotAppended::Store(error) => error,
+        }
+    }
+}
+
+/// A batch, and what of it is to be inserted.
+struct Offer<'a> {
+    batch: &'a Batch,
+    firsts: Firsts<'a>,
+    /// One of each key.
+    offered: Vec<&'a NewRecord>,
+}
+
+impl Offer<'_> {
+    /// Appends in one transaction, given what is known of the logs; returns the answers and the logs as they are then.
+    async fn append(
+        &self,
+        connection: &mut SqliteConnection,
+        readers: &SqlitePool,
+        mut logs: HashMap<String, Log>,
+    ) -> Result<(Vec<Appended>, HashMap<String, Log>), NotAppended> {
+        let Self { batch, firsts, .. } = self;
+        let mut offered = self.offered.clone();
+        let mut work = writer::begin(connection).await?;
+        let sites = offered.iter().map(|new| new.record.site.as_str());
+        ledger::learn(&mut work, &mut logs, sites.collect()).await?;
+        let inserted = insert(&mut work, &numbered(&logs, &offered)).await?;
+        let mut before = HashMap::new();
+        let mut unknown = HashSet::new();
+        let mut erased = HashSet::new();
+        if inserted < offered.len() {
+            // The writer holds the lock and has not committed, so a reader sees what was there before.
+            before = stored(readers, &offered, firsts).await?;
+            if inserted + before.len() < offered.len() {
+                let after = stored(&mut *work, &offered, firsts).await?;
+                unknown = firsts
+                    .values()
+                    .copied()
+                    .filter(|first| !after.contains_key(first))
+                    .collect();
+                for first in &unknown {
+                    let record = &batch.records[*first].record;
+                    if erasure::is_erased(readers, &record.site, record.id).await? {
+                        erased.insert(*first);
+                    }
                 }
             }
+            // Indices were given to all that was offered; what is new now gets them without gaps.
+            offered.retain(|new| {
+                let first = firsts[&key(&new.record)];
+                !before.contains_key(&first) && !unknown.contains(&first)
+            });
+            withdraw(&mut work, &offered).await?;
+            insert(&mut work, &numbered(&logs, &offered)).await?;
         }
-        // Indices were given to all that was offered; what is new now gets them without gaps.
-        offered.retain(|record| {
-            let first = firsts[&key(record)];
-            !before.contains_key(&first) && !unknown.contains(&first)
-        });
-        withdraw(&mut work, &offered).await?;
-        insert(&mut work, &numbered(&logs, &offered)).await?;
-    }
-    ledger::extend(&mut work, &logs, &offered).await?;
+        ledger::extend(&mut work, &mut logs, &offered).await?;
 
-    let mut counts: Vec<_> = batch.counts.iter().collect();
-    let mut answers = Vec::with_capacity(batch.records.len());
-    for (
-        position,
-        NewRecord {
-            record,
-            counts: its_counts,
-        },
-    ) in batch.records.iter().enumerate()
-    {
-        let first = firsts[&key(record)];
-        let earlier = before
-            .get(&first)
-            .or((position > first).then(|| &batch.records[first].record));
-        answers.push(match earlier {
-            _ if erased.contains(&first) => Appended::Conflict,
-            _ if unknown.contains(&first) => Appended::Unknown,
-            Some(earlier) if earlier.subject == record.subject => {
-                Appended::Duplicate(Box::new(earlier.clone()))
-            }
-            Some(_) => Appended::Conflict,
-            None => {
-                counts.extend(its_counts);
-                Appended::New
-            }
-        });
+        let mut counts: Vec<_> = batch.counts.iter().collect();
+        let mut answers = Vec::with_capacity(batch.records.len());
+        for (position, new) in batch.records.iter().enumerate() {
+            let record = &new.record;
+            let first = firsts[&key(record)];
+            let earlier = before
+                .get(&first)
+                .or((position > first).then(|| &batch.records[first].record));
+            answers.push(match earlier {
+                _ if erased.contains(&first) => Appended::Conflict,
+                _ if unknown.contains(&first) => Appended::Unknown,
+                Some(earlier) if earlier.subject == record.subject => {
+                    Appended::Duplicate(Box::new(earlier.clone()))
+                }
+                Some(_) => Appended::Conflict,
+                None => {
+                    counts.extend(&new.counts);
+                    Appended::New
+                }
+            });
+        }
+        rates::add(&mut work, &counts).await?;
+        work.commit().await.map_err(database)?;
+        Ok((answers, logs))
     }
-    rates::add(&mut work, &counts).await?;
-    work.commit().await.map_err(database)?;
-    Ok(answers)
 }
 
 /// What [`insert`] reads of a record, as an array: names would have to be looked for, once for each column.
@@ -259,12 +311,12 @@ impl<'a> Row<'a> {
 }
 
 /// Gives each record the next index of its site's log.
-fn numbered<'a>(logs: &HashMap<String, Log>, records: &[&'a ConsentRecord]) -> Vec<(&'a ConsentRecord, u64)> {
+fn numbered<'a>(logs: &HashMap<String, Log>, records: &[&'a NewRecord]) -> Vec<(&'a ConsentRecord, u64)> {
     let mut ends: HashMap<&str, u64> = logs.iter().map(|(site, log)| (site.as_str(), log.size)).collect();
-    let numbered = records.iter().map(|record| {
-        let end = ends.entry(&record.site).or_default();
+    let numbered = records.iter().map(|new| {
+        let end = ends.entry(&new.record.site).or_default();
         *end += 1;
-        (*record, *end - 1)
+        (&new.record, *end - 1)
     });
     numbered.collect()
 }
@@ -272,7 +324,10 @@ fn numbered<'a>(logs: &HashMap<String, Log>, records: &[&'a ConsentRecord]) -> V
 /// Inserts the records whose ids are free and were not erased and whose notice was published as they say, each with its
 /// index in its site's log; returns how many were. It does not return which: handing rows from SQLite's thread to ours
 /// costs more than inserting them.
-pub(crate) async fn insert(work: &mut SqliteConnection, records: &[(&ConsentRecord, u64)]) -> Result<usize> {
+pub(crate) async fn insert(
+    work: &mut SqliteConnection,
+    records: &[(&ConsentRecord, u64)],
+) -> Result<usize, NotAppended> {
     if records.is_empty() {
         return Ok(0);
     }
@@ -328,13 +383,17 @@ pub(crate) async fn insert(work: &mut SqliteConnection, records: &[(&ConsentReco
     )
     .execute(work)
     .await
-    .map_err(database)?;
+    .map_err(|error| match error.as_database_error() {
+        // Of its index in the log: an id that is taken is no error.
+        Some(error) if error.is_unique_violation() => NotAppended::Stale,
+        _ => NotAppended::Store(database(error)),
+    })?;
     Ok(usize::try_from(inserted.rows_affected()).unwrap_or(usize::MAX))
 }
 
 /// Takes back what this transaction inserted of these records.
-async fn withdraw(work: &mut SqliteConnection, records: &[&ConsentRecord]) -> Result<()> {
-    let keys: Vec<_> = records.iter().map(|record| key(record)).collect();
+async fn withdraw(work: &mut SqliteConnection, records: &[&NewRecord]) -> Result<()> {
+    let keys: Vec<_> = records.iter().map(|new| key(&new.record)).collect();
     let keys = json(&keys)?;
     sqlx::query!(
         "delete from record
@@ -354,10 +413,10 @@ async fn withdraw(work: &mut SqliteConnection, records: &[&ConsentRecord]) -> Re
 /// What stands under the ids of these records, by position.
 async fn stored(
     database_view: impl SqliteExecutor<'_>,
-    records: &[&ConsentRecord],
+    records: &[&NewRecord],
     firsts: &Firsts<'_>,
 ) -> Result<HashMap<usize, ConsentRecord>> {
-    let keys: Vec<_> = records.iter().map(|record| key(record)).collect();
+    let keys: Vec<_> = records.iter().map(|new| key(&new.record)).collect();
     let keys = json(&keys)?;
     let rows = sqlx::query_as!(
         RecordRow,

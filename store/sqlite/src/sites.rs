@@ -4,11 +4,11 @@ use assent_consent::{
     notice::{Notice, NoticeHash},
     site::SiteConfig,
 };
-use assent_store::{OrganisationId, Result, Revision, StoreError};
+use assent_store::{ArchivedNotice, OrganisationId, Result, Revision, StoreError};
 use sha2::{Digest, Sha256};
 use sqlx::{SqliteConnection, SqlitePool};
 
-use crate::{BEGIN, cell::Cell, database, json};
+use crate::{cell::Cell, database, json, writer::Writer};
 
 pub(crate) struct RevisionRow {
     pub(crate) organisation_id: Vec<u8>,
@@ -40,38 +40,41 @@ impl RevisionRow {
     }
 }
 
+const BODY: Cell = Cell {
+    table: "notice",
+    column: "body",
+};
+
 /// A notice is its content: one that no longer has its hash is not what any visitor was shown.
-fn read_notice(body: &str, hash: NoticeHash) -> Result<Notice> {
-    let at = Cell {
-        table: "notice",
-        column: "body",
-    };
-    if Sha256::digest(body)[..] != hash.0 {
-        return Err(at.inconsistent(format!("the content of notice {hash} has another hash")));
+fn check_notice(body: &str, hash: NoticeHash) -> Result<()> {
+    if Sha256::digest(body)[..] == hash.0 {
+        Ok(())
+    } else {
+        Err(BODY.inconsistent(format!("the content of notice {hash} has another hash")))
     }
-    at.json(body)
 }
 
-pub(crate) async fn ensure_organisation(writer: &SqlitePool, id: OrganisationId, name: &str) -> Result<()> {
+pub(crate) async fn ensure_organisation(writer: &Writer, id: OrganisationId, name: &str) -> Result<()> {
     let id = id.0.as_bytes().as_slice();
     sqlx::query!(
         "insert into organisation (id, name) values (?, ?) on conflict (id) do nothing",
         id,
         name,
     )
-    .execute(writer)
+    .execute(&mut writer.lock().await?.connection)
     .await
     .map_err(database)?;
     Ok(())
 }
 
 pub(crate) async fn publish_revision(
-    writer: &SqlitePool,
+    writer: &Writer,
     organisation: OrganisationId,
     config: &SiteConfig,
     now_ms: i64,
 ) -> Result<Revision> {
-    let mut work = writer.begin_with(BEGIN).await.map_err(database)?;
+    let mut writing = writer.lock().await?;
+    let mut work = writing.begin().await?;
     let site_number = claim_site(&mut work, organisation, &config.id).await?;
     let current = sqlx::query_as!(
         RevisionRow,
@@ -184,12 +187,13 @@ pub(crate) async fn sites(readers: &SqlitePool, organisation: OrganisationId) ->
 }
 
 pub(crate) async fn archive_notices(
-    writer: &SqlitePool,
+    writer: &Writer,
     site: &str,
     revision: u32,
     notices: &[Notice],
 ) -> Result<()> {
-    let mut work = writer.begin_with(BEGIN).await.map_err(database)?;
+    let mut writing = writer.lock().await?;
+    let mut work = writing.begin().await?;
     let site_number = sqlx::query_scalar!(
         "select number
         from site
@@ -235,9 +239,9 @@ pub(crate) async fn archive_notices(
     work.commit().await.map_err(database)
 }
 
-pub(crate) async fn notice(readers: &SqlitePool, site: &str, hash: NoticeHash) -> Result<Option<Notice>> {
+pub(crate) async fn notice(readers: &SqlitePool, site: &str, hash: NoticeHash) -> Result<Option<String>> {
     let hash_bytes = hash.0.as_slice();
-    sqlx::query_scalar!(
+    let body = sqlx::query_scalar!(
         "select body
         from site
         join notice on notice.site_number = site.number
@@ -247,9 +251,69 @@ pub(crate) async fn notice(readers: &SqlitePool, site: &str, hash: NoticeHash) -
     )
     .fetch_optional(readers)
     .await
+    .map_err(database)?;
+    if let Some(body) = &body {
+        check_notice(body, hash)?;
+    }
+    Ok(body)
+}
+
+struct ArchivedRow {
+    hash: Vec<u8>,
+    rule: String,
+    language: String,
+    first_revision: i64,
+    last_revision: i64,
+    published_at_ms: i64,
+}
+
+impl ArchivedRow {
+    fn read(self) -> Result<ArchivedNotice> {
+        let at = |table, column| Cell { table, column };
+        Ok(ArchivedNotice {
+            hash: NoticeHash(at("notice", "hash").bytes(&self.hash)?),
+            rule: self.rule,
+            language: self.language,
+            first_revision: at("revision_notice", "revision").number(self.first_revision)?,
+            last_revision: at("revision_notice", "revision").number(self.last_revision)?,
+            published_at_ms: self.published_at_ms,
+        })
+    }
+}
+
+pub(crate) async fn notices(
+    readers: &SqlitePool,
+    organisation: OrganisationId,
+    site: &str,
+    limit: u32,
+) -> Result<Vec<ArchivedNotice>> {
+    let organisation_id = organisation.0.as_bytes().as_slice();
+    sqlx::query_as!(
+        ArchivedRow,
+        r#"select
+            hash as "hash!", rule as "rule!", language as "language!",
+            min(revision.revision) as "first_revision!: i64",
+            max(revision.revision) as "last_revision!: i64",
+            min(published_at_ms) as "published_at_ms!: i64"
+        from site
+        join revision_notice on revision_notice.site_number = site.number
+        join notice on notice.number = notice_number
+        join revision
+            on revision.site_number = site.number and revision.revision = revision_notice.revision
+        where site.organisation_id = ? and site.id = ?
+        group by notice.number
+        order by max(revision.revision) desc, rule, language
+        limit ?"#,
+        organisation_id,
+        site,
+        limit,
+    )
+    .fetch_all(readers)
+    .await
     .map_err(database)?
-    .map(|body| read_notice(&body, hash))
-    .transpose()
+    .into_iter()
+    .map(ArchivedRow::read)
+    .collect()
 }
 
 pub(crate) async fn revision_notice(
@@ -278,7 +342,8 @@ pub(crate) async fn revision_notice(
     else {
         return Ok(None);
     };
-    let notice = read_notice(&row.body, hash)?;
+    check_notice(&row.body, hash)?;
+    let notice = BODY.json(&row.body)?;
     let revision = RevisionRow {
         organisation_id: row.organisation_id,
         revision: row.revision,

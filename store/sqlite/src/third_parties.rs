@@ -8,9 +8,9 @@ use assent_store::{
 };
 use sqlx::SqlitePool;
 
-use crate::{BEGIN, cell::Cell, database, json};
+use crate::{cell::Cell, database, json, writer::Writer};
 
-pub(crate) async fn add(writer: &SqlitePool, sightings: &[Sighting]) -> Result<()> {
+pub(crate) async fn add(writer: &Writer, sightings: &[Sighting]) -> Result<()> {
     let mut days: BTreeMap<_, BTreeMap<_, (Kinds, u64)>> = BTreeMap::new();
     for sighting in sightings {
         let found = days.entry((sighting.site.as_str(), sighting.day)).or_default();
@@ -23,7 +23,8 @@ pub(crate) async fn add(writer: &SqlitePool, sightings: &[Sighting]) -> Result<(
     if days.is_empty() {
         return Ok(());
     }
-    let mut work = writer.begin_with(BEGIN).await.map_err(database)?;
+    let mut writing = writer.lock().await?;
+    let mut work = writing.begin().await?;
     let mut rows = Vec::new();
     for ((site, day), found) in &days {
         let known: HashSet<(String, String)> = sqlx::query!(

@@ -3,7 +3,7 @@
 use assent_store::{Grant, Result};
 use sqlx::SqlitePool;
 
-use crate::{cell::Cell, database};
+use crate::{cell::Cell, database, writer::Writer};
 
 struct GrantRow {
     owner_id: Option<Vec<u8>>,
@@ -26,7 +26,7 @@ impl GrantRow {
 }
 
 pub(crate) async fn put(
-    writer: &SqlitePool,
+    writer: &Writer,
     token_hash: [u8; 32],
     grant: &Grant,
     expires_at_ms: i64,
@@ -45,14 +45,14 @@ pub(crate) async fn put(
         site_id,
         subject_key,
     )
-    .execute(writer)
+    .execute(&mut writer.lock().await?.connection)
     .await
     .map_err(database)?;
     Ok(())
 }
 
 /// One statement takes and deletes, so of two who try at once only one gets it.
-pub(crate) async fn take(writer: &SqlitePool, token_hash: [u8; 32], now_ms: i64) -> Result<Option<Grant>> {
+pub(crate) async fn take(writer: &Writer, token_hash: [u8; 32], now_ms: i64) -> Result<Option<Grant>> {
     let token_hash = token_hash.as_slice();
     sqlx::query_as!(
         GrantRow,
@@ -61,7 +61,7 @@ pub(crate) async fn take(writer: &SqlitePool, token_hash: [u8; 32], now_ms: i64)
         token_hash,
         now_ms,
     )
-    .fetch_optional(writer)
+    .fetch_optional(&mut writer.lock().await?.connection)
     .await
     .map_err(database)?
     .map(GrantRow::read)
@@ -85,9 +85,9 @@ pub(crate) async fn peek(readers: &SqlitePool, token_hash: [u8; 32], now_ms: i64
     .transpose()
 }
 
-pub(crate) async fn sweep(writer: &SqlitePool, now_ms: i64) -> Result<()> {
+pub(crate) async fn sweep(writer: &Writer, now_ms: i64) -> Result<()> {
     sqlx::query!("delete from one_time_token where expires_at_ms <= ?", now_ms)
-        .execute(writer)
+        .execute(&mut writer.lock().await?.connection)
         .await
         .map_err(database)?;
     Ok(())

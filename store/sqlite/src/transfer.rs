@@ -1,16 +1,18 @@
 //! What moving a data set needs beyond the other operations.
 
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range};
 
-use assent_consent::notice::NoticeHash;
+use assent_consent::{notice::NoticeHash, record::Subject};
 use assent_store::{
-    Count, Measure, OrganisationId, Owner, Result, Revision, StoreError, Stretch, ThirdPartyDay, Transfer,
-    cell::Cell, rates::DEVICES,
+    Count, Custody, Measure, OrganisationId, Owner, Restriction, Result, Revision, StoreError, Stretch,
+    ThirdPartyDay, Transfer, cell::Cell, rates::DEVICES,
 };
 use async_trait::async_trait;
 
 use crate::{
-    BEGIN, SqliteStore, database, json, ledger,
+    SqliteStore,
+    custody::{self, RestrictionRow},
+    database, json, ledger,
     owners::{self, OwnerRow},
     records,
     sites::{self, RevisionRow},
@@ -111,6 +113,33 @@ impl Transfer for SqliteStore {
         .collect()
     }
 
+    async fn restrictions(&self, site: &str) -> Result<Vec<(Subject, Restriction)>> {
+        let at = Cell {
+            table: "restriction",
+            column: "subject",
+        };
+        sqlx::query!(
+            "select subject, since_ms, asked_by
+            from site
+            join restriction on site_number = site.number
+            where site.id = ?
+            order by subject",
+            site,
+        )
+        .fetch_all(&self.readers)
+        .await
+        .map_err(database)?
+        .into_iter()
+        .map(|row| {
+            let restriction = RestrictionRow {
+                since_ms: row.since_ms,
+                asked_by: row.asked_by,
+            };
+            Ok((Subject(at.bytes(&row.subject)?), restriction.read()?))
+        })
+        .collect()
+    }
+
     async fn next_hour(&self, site: &str, from: i32) -> Result<Option<i32>> {
         let at = Cell {
             table: "rollup",
@@ -181,14 +210,15 @@ impl Transfer for SqliteStore {
             owner.password_hash,
             id,
         )
-        .execute(&self.writer)
+        .execute(&mut self.writer.lock().await?.connection)
         .await
         .map_err(database)?;
         Ok(())
     }
 
     async fn take_revision(&self, revision: &Revision) -> Result<()> {
-        let mut work = self.writer.begin_with(BEGIN).await.map_err(database)?;
+        let mut writing = self.writer.lock().await?;
+        let mut work = writing.begin().await?;
         let site_number = sites::claim_site(&mut work, revision.organisation, &revision.config.id).await?;
         let config = json(&revision.config)?;
         sqlx::query!(
@@ -224,9 +254,12 @@ impl Transfer for SqliteStore {
     }
 
     async fn take_stretch(&self, site: &str, stretch: &Stretch) -> Result<()> {
-        let mut work = self.writer.begin_with(BEGIN).await.map_err(database)?;
-        let log = ledger::logs(&mut work, vec![site])
-            .await?
+        let mut writing = self.writer.lock().await?;
+        writing.logs.remove(site);
+        let mut work = writing.begin().await?;
+        let mut logs = HashMap::new();
+        ledger::learn(&mut work, &mut logs, vec![site]).await?;
+        let log = logs
             .remove(site)
             .filter(|log| log.size == stretch.first)
             .ok_or(StoreError::Different)?;
@@ -241,11 +274,13 @@ impl Transfer for SqliteStore {
         ledger::add(&mut work, vec![(log, stretch.entries.clone())]).await?;
         for erasure in &stretch.erasures {
             let leaf = i64::try_from(erasure.leaf).unwrap_or(i64::MAX);
+            let signature = erasure.signature.as_slice();
             sqlx::query!(
-                "insert into erasure (site_number, leaf, erased_at_ms) values (?, ?, ?)",
+                "insert into erasure (site_number, leaf, erased_at_ms, signature) values (?, ?, ?, ?)",
                 log.site_number,
                 leaf,
                 erasure.erased_at_ms,
+                signature,
             )
             .execute(&mut *work)
             .await
@@ -255,7 +290,8 @@ impl Transfer for SqliteStore {
     }
 
     async fn take_erased_ids(&self, site: &str, traces: &[[u8; 16]]) -> Result<()> {
-        let mut work = self.writer.begin_with(BEGIN).await.map_err(database)?;
+        let mut writing = self.writer.lock().await?;
+        let mut work = writing.begin().await?;
         for trace in traces {
             let trace = trace.as_slice();
             sqlx::query!(
@@ -272,8 +308,98 @@ impl Transfer for SqliteStore {
         work.commit().await.map_err(database)
     }
 
+    async fn take_custody(&self, site: &str, custody: &Custody) -> Result<()> {
+        let mut writing = self.writer.lock().await?;
+        let mut work = writing.begin().await?;
+        let site_number = custody::site_number(&mut work, site)
+            .await?
+            .ok_or(StoreError::UnknownRevision)?;
+        sqlx::query!("delete from legal_hold where site_number = ?", site_number)
+            .execute(&mut *work)
+            .await
+            .map_err(database)?;
+        for hold in &custody.holds {
+            let id = hold.record.as_bytes().as_slice();
+            sqlx::query!(
+                "insert into legal_hold (site_number, record_id, reason, held_at_ms, until_ms, erasure_asked_at_ms)
+                values (?, ?, ?, ?, ?, ?)",
+                site_number,
+                id,
+                hold.reason,
+                hold.held_at_ms,
+                hold.until_ms,
+                hold.erasure_asked_at_ms,
+            )
+            .execute(&mut *work)
+            .await
+            .map_err(database)?;
+        }
+        sqlx::query!("delete from restriction where site_number = ?", site_number)
+            .execute(&mut *work)
+            .await
+            .map_err(database)?;
+        for (subject, restriction) in &custody.restrictions {
+            custody::set_restriction(
+                &mut work,
+                site_number,
+                *subject,
+                restriction.asked_by,
+                restriction.since_ms,
+            )
+            .await?;
+        }
+        let there = sqlx::query_scalar!(
+            r#"select count(*) as "there!: i64" from trail where site_number = ?"#,
+            site_number,
+        )
+        .fetch_one(&mut *work)
+        .await
+        .map_err(database)?;
+        let missing = usize::try_from(there)
+            .ok()
+            .and_then(|there| custody.trail.get(there..))
+            .ok_or(StoreError::Different)?;
+        for entry in missing {
+            let deed = entry.deed.id();
+            let id = entry.record.as_bytes().as_slice();
+            sqlx::query!(
+                "insert into trail (site_number, at_ms, owner_id, deed, record_id)
+                values (?, ?, (select id from owner where email = ?), ?, ?)",
+                site_number,
+                entry.at_ms,
+                entry.owner,
+                deed,
+                id,
+            )
+            .execute(&mut *work)
+            .await
+            .map_err(database)?;
+        }
+        if let Some(run) = &custody.retention {
+            let number = |number| i64::try_from(number).unwrap_or(i64::MAX);
+            let (erased, spared, in_all) =
+                (number(run.erased), number(run.spared), number(run.erased_in_all));
+            sqlx::query!(
+                "insert into retention (site_number, ran_at_ms, erased, spared, erased_in_all)
+                values (?, ?, ?, ?, ?)
+                on conflict (site_number) do update set ran_at_ms = excluded.ran_at_ms,
+                    erased = excluded.erased, spared = excluded.spared, erased_in_all = excluded.erased_in_all",
+                site_number,
+                run.ran_at_ms,
+                erased,
+                spared,
+                in_all,
+            )
+            .execute(&mut *work)
+            .await
+            .map_err(database)?;
+        }
+        work.commit().await.map_err(database)
+    }
+
     async fn take_cells(&self, cells: &[(Count, u64)]) -> Result<()> {
-        let mut work = self.writer.begin_with(BEGIN).await.map_err(database)?;
+        let mut writing = self.writer.lock().await?;
+        let mut work = writing.begin().await?;
         for (count, total) in cells {
             let measure = count.measure.id();
             let total = i64::try_from(*total).unwrap_or(i64::MAX);
@@ -299,7 +425,8 @@ impl Transfer for SqliteStore {
     }
 
     async fn take_third_parties(&self, site: &str, days: &[ThirdPartyDay]) -> Result<()> {
-        let mut work = self.writer.begin_with(BEGIN).await.map_err(database)?;
+        let mut writing = self.writer.lock().await?;
+        let mut work = writing.begin().await?;
         for day in days {
             let waits_for = day.waits_for.id();
             let kinds = day.kinds.bits();

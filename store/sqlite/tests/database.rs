@@ -8,7 +8,8 @@ use std::path::Path;
 
 use assent_consent::notice::Notice;
 use assent_store::{
-    Appended, Batch, Grant, Kinds, Measure, NewRecord, OrganisationId, Sighting, Store, StoreError, WaitsFor,
+    Appended, Batch, Grant, Kinds, Measure, NewRecord, Order, OrganisationId, Outcome, Sighting, Store,
+    StoreError, WaitsFor,
     conformance::sample::{self, HOUR, NOW_MS},
 };
 use assent_store_sqlite::SqliteStore;
@@ -98,10 +99,7 @@ async fn an_altered_record_is_inconsistent() {
     }
     let same_again = async |store: &SqliteStore, notice: &Notice| {
         let record = sample::record(notice, notice.hash(), 0, sample::subject(0));
-        let records = vec![NewRecord {
-            record,
-            counts: Vec::new(),
-        }];
+        let records = vec![NewRecord::new(record, Vec::new())];
         store
             .append(&Batch {
                 records,
@@ -171,6 +169,66 @@ async fn an_altered_third_party_is_inconsistent() {
     }
 }
 
+#[tokio::test]
+async fn an_altered_line_of_the_trail_is_inconsistent() {
+    let record = sample::id(0);
+    let read = async |store: &SqliteStore, _: &Notice| {
+        if store.trail("shop", 9).await?.is_empty() {
+            let owner = store
+                .ensure_owner(ORGANISATION, Uuid::from_u128(2), "owner@localhost")
+                .await?;
+            let order = Order::Export;
+            let outcome = store
+                .carry_out("shop", record, owner.id, &order, NOW_MS, &|_| [0; 64])
+                .await?;
+            assert_eq!(outcome, Outcome::Done);
+        }
+        store.trail("shop", 9).await.map(drop)
+    };
+    for (statement, column) in [
+        ("update trail set deed = 'shred'", "deed"),
+        ("update trail set record_id = x'00'", "record_id"),
+    ] {
+        assert_eq!(after(statement, read).await, ("trail", column));
+    }
+}
+
+#[tokio::test]
+async fn an_altered_restriction_is_inconsistent() {
+    let read = async |store: &SqliteStore, _: &Notice| {
+        if store.restriction("shop", sample::subject(0)).await?.is_none() {
+            store.restrict("shop", sample::subject(0), NOW_MS).await?;
+        }
+        Ok(())
+    };
+    let statement = "update restriction set asked_by = 'nobody'";
+    assert_eq!(after(statement, read).await, ("restriction", "asked_by"));
+}
+
+/// Whatever a statement that deletes records forgets, the schema does not.
+#[tokio::test]
+async fn the_schema_keeps_a_held_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("assent.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    fill(&store).await;
+    let owner = store
+        .ensure_owner(ORGANISATION, Uuid::from_u128(2), "owner@localhost")
+        .await
+        .unwrap();
+    let order = Order::Hold {
+        reason: "A lawsuit".to_owned(),
+        until_ms: NOW_MS + 1,
+    };
+    let held = store.carry_out("shop", sample::id(0), owner.id, &order, NOW_MS, &|_| [0; 64]);
+    assert_eq!(held.await.unwrap(), Outcome::Done);
+    let options = SqliteConnectOptions::new().filename(&path).foreign_keys(true);
+    let database = SqlitePool::connect_with(options).await.unwrap();
+    let refused = sqlx::query("delete from record").execute(&database).await;
+    assert!(refused.is_err());
+    store.close().await;
+}
+
 /// Each statement of this crate stands in `.sqlx`, so none can be forgotten here.
 #[tokio::test]
 async fn no_statement_scans_a_table_that_grows() {
@@ -231,6 +289,48 @@ async fn what_was_acknowledged_is_there_after_reopening() {
 }
 
 #[tokio::test]
+async fn two_processes_append_to_one_log_without_gap() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("assent.db");
+    let one = SqliteStore::open(&path).await.unwrap();
+    let notice = fill(&one).await;
+    let other = SqliteStore::open(&path).await.unwrap();
+    let mut leaves = vec![sample::record(&notice, notice.hash(), 0, sample::subject(0)).commitment()];
+    // Beyond a full tile; whoever appends does not know what the other has appended since.
+    for number in 1..=300 {
+        let store = if number % 3 == 0 { &other } else { &one };
+        let record = sample::record(&notice, notice.hash(), number, sample::subject(number));
+        leaves.push(record.commitment());
+        let batch = Batch {
+            records: vec![NewRecord::new(record, Vec::new())],
+            counts: Vec::new(),
+        };
+        assert_eq!(store.append(&batch).await.unwrap(), [Appended::New]);
+        if number % 5 == 0 {
+            // Its index is free again, and still not to be given to another record.
+            let erased = store
+                .erase("shop", sample::subject(number), None, NOW_MS, &|_| [7; 64])
+                .await;
+            assert_eq!(erased.unwrap().records.len(), 1);
+        }
+    }
+    for store in [&one, &other] {
+        assert_eq!(store.log_size("shop").await.unwrap(), 301);
+        let mut entries = Vec::new();
+        for number in 0..2 {
+            entries.extend(store.log_tile("shop", 0, number).await.unwrap().unwrap());
+        }
+        assert_eq!(entries, leaves.as_flattened());
+        for logged in store.log_records("shop", 0, 1_000).await.unwrap() {
+            let leaf = usize::try_from(logged.leaf).unwrap();
+            assert_eq!(logged.record.unwrap().commitment(), leaves[leaf]);
+        }
+    }
+    one.close().await;
+    other.close().await;
+}
+
+#[tokio::test]
 async fn a_database_of_a_newer_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("assent.db");
@@ -258,8 +358,48 @@ async fn nothing_of_an_erased_record_is_left_in_the_file() {
     let parts = [&record.salt.0, &subject.0, record.id.as_bytes()];
     assert!(parts.iter().all(|part| holds(*part)));
     let store = SqliteStore::open(&path).await.unwrap();
-    let erased = store.erase("shop", subject, None, NOW_MS).await.unwrap();
-    assert_eq!(erased, [record.id]);
+    let erased = store
+        .erase("shop", subject, None, NOW_MS, &|_| [0; 64])
+        .await
+        .unwrap();
+    assert_eq!(erased.records, [record.id]);
     store.close().await;
     assert!(!parts.iter().any(|part| holds(*part)));
+}
+
+#[tokio::test]
+async fn a_database_can_be_read_beside_the_server_that_writes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("assent.db");
+    assert!(SqliteStore::open_read_only(&path).await.is_err());
+    assert!(!path.exists(), "nothing is created");
+
+    let store = SqliteStore::open(&path).await.unwrap();
+    let reader = SqliteStore::open_read_only(&path).await.unwrap();
+    assert_eq!(reader.log_size("shop").await.unwrap(), 0);
+    fill(&store).await;
+    assert_eq!(reader.log_size("shop").await.unwrap(), 1);
+    let refused = reader
+        .erase("shop", sample::subject(0), None, NOW_MS, &|_| [0; 64])
+        .await;
+    assert!(matches!(refused, Err(StoreError::Database(_))));
+    assert!(reader.ensure_organisation(ORGANISATION, "Other").await.is_err());
+    reader.close().await;
+    assert_eq!(store.log_size("shop").await.unwrap(), 1);
+    store.close().await;
+
+    let alone = SqliteStore::open_read_only(&path).await.unwrap();
+    assert_eq!(alone.log_size("shop").await.unwrap(), 1);
+    alone.close().await;
+    let outside = outside(&path).await;
+    sqlx::query("update _sqlx_migrations set checksum = x'00' where version = 1")
+        .execute(&outside)
+        .await
+        .unwrap();
+    outside.close().await;
+    let refused = SqliteStore::open_read_only(&path).await;
+    assert!(
+        matches!(refused, Err(StoreError::Database(_))),
+        "another version's"
+    );
 }

@@ -11,6 +11,13 @@ use super::{
 };
 use crate::{Appended, Batch, Erasure, SignedHead, Store};
 
+/// What stands for the signature of an erasure: all that a store does with one is keep it.
+pub(super) fn signature(leaf: u64) -> [u8; 64] {
+    let mut signature = [7; 64];
+    signature[..8].copy_from_slice(&leaf.to_be_bytes());
+    signature
+}
+
 /// The entries of a site's log, from its tiles.
 async fn entries(store: &dyn Store, site: &str) -> Vec<[u8; 32]> {
     let len = store.log_size(site).await.expect("reads");
@@ -181,8 +188,8 @@ pub(super) async fn an_erased_record_leaves_its_entry(store: &dyn Store) {
     let before = entries(store, "shop").await;
     let (id, subject) = (records[2].id, records[2].subject);
     let erase = async |site, subject| {
-        let erased = store.erase(site, subject, Some(id), NOW_MS).await;
-        erased.expect("erases") == [id]
+        let erased = store.erase(site, subject, Some(id), NOW_MS, &signature).await;
+        erased.expect("erases").records == [id]
     };
     assert!(
         !erase("shop", sample::subject(9)).await,
@@ -202,14 +209,17 @@ pub(super) async fn an_erased_record_leaves_its_entry(store: &dyn Store) {
     let erasure = Erasure {
         leaf: 2,
         erased_at_ms: NOW_MS,
+        signature: signature(2),
     };
     assert_eq!(store.log_erasures("shop", 0, 10).await.expect("reads"), [erasure]);
     assert_eq!(store.log_erasures("shop", 3, 10).await.expect("reads"), []);
     assert_eq!(store.log_erasures("unknown", 0, 10).await.expect("reads"), []);
     // The last one erased does not free its index.
     let last = (records[3].id, records[3].subject);
-    let erased = store.erase("shop", last.1, Some(last.0), NOW_MS).await;
-    assert_eq!(erased.expect("erases"), [last.0]);
+    let erased = store
+        .erase("shop", last.1, Some(last.0), NOW_MS, &signature)
+        .await;
+    assert_eq!(erased.expect("erases").records, [last.0]);
     append(store, &[&site.record(7)]).await;
     assert_eq!(store.log_size("shop").await.expect("reads"), 5);
     assert_eq!(store.log_records("shop", 3, 10).await.expect("reads")[0].leaf, 4);
@@ -227,7 +237,11 @@ pub(super) async fn an_erased_id_is_not_stored_again(store: &dyn Store) {
     elsewhere.subject = subject;
     append(store, &[&elsewhere]).await;
 
-    let mut erased = store.erase("shop", subject, None, NOW_MS).await.expect("erases");
+    let erased = store
+        .erase("shop", subject, None, NOW_MS, &signature)
+        .await
+        .expect("erases");
+    let mut erased = erased.records;
     erased.sort();
     let mut ids = [records[0].id, records[1].id];
     ids.sort();

@@ -6,9 +6,9 @@ use assent_consent::{
     Category,
     decision::Model,
     notice::{Notice, NoticeHash, Texts, categories},
-    record::{Choice, ConsentRecord, Method, Salt, Subject},
+    record::{Choice, ConsentRecord, Event, Method, Salt, Subject},
     signals::settings::Signals,
-    site::{Blocking, Item, ItemKind, LocalText, Rule, Service, SiteConfig},
+    site::{Blocking, Item, ItemKind, LocalText, RETENTION_DAYS, Rule, Service, SiteConfig},
 };
 use serde::{Deserialize, Deserializer, de};
 use uuid::Uuid;
@@ -44,6 +44,8 @@ pub fn config(site: &str) -> SiteConfig {
         placeholders: true,
         reload_on_withdrawal: false,
         service_choice: false,
+        contact: None,
+        retention_days: RETENTION_DAYS,
     }
 }
 
@@ -56,6 +58,7 @@ pub fn service(id: &str, category: Category, cookies: &[&str]) -> Service {
         name: id.to_owned(),
         provider: "Provider Ltd".to_owned(),
         purpose: text("A purpose."),
+        legal_basis: None,
         policy_url: None,
         hosts: Vec::new(),
         items: cookies
@@ -85,6 +88,8 @@ pub fn notice(config: &SiteConfig, version: &str) -> Notice {
         site: config.id.clone(),
         rule: config.rules[0].id.clone(),
         model: config.rules[0].model,
+        regions: config.rules[0].regions.clone(),
+        expiry_days: config.rules[0].expiry_days,
         language: language.to_owned(),
         controller: config.controller.clone(),
         policy_url: config.policy_url.clone(),
@@ -93,6 +98,7 @@ pub fn notice(config: &SiteConfig, version: &str) -> Notice {
         service_choice: config.service_choice,
         banner_html: format!("<p>{version}</p>"),
         banner_css: String::new(),
+        dialog_html: String::new(),
         dialog_css: String::new(),
         categories: categories(config, &config.rules[0], &texts, language),
         texts,
@@ -133,6 +139,7 @@ pub fn record(notice: &Notice, hash: NoticeHash, number: u32, subject: Subject) 
         notice: hash,
         rule: notice.rule.clone(),
         language: notice.language.clone(),
+        event: Event::Given,
         method: Method::Banner,
         choice: Choice {
             performance: true,
@@ -177,7 +184,7 @@ pub fn accepted(notice: &Notice, record: ConsentRecord) -> NewRecord {
     ]
     .map(|measure| count(notice, 0, measure))
     .to_vec();
-    NewRecord { record, counts }
+    NewRecord::new(record, counts)
 }
 
 /// A struct of texts in which each text is its own key.

@@ -179,8 +179,13 @@ export function placeholders(host: Host): void {
     const always = button(texts.placeholder_always, () => {
       const kept = recall();
       allowing = true;
-      const wanted = Object.fromEntries((single.length ? single : waits).map(({ id }) => [id, true]));
-      assent.set(single.length ? { services: wanted } : wanted);
+      if (host.set) {
+        const wanted = Object.fromEntries((single.length ? single : waits).map(({ id }) => [id, true]));
+        host.set(single.length ? { services: wanted } : wanted, 'embed');
+      } else {
+        const granted = waits.reduce((bits, category) => bits | (1 << categories.indexOf(category)), host.granted());
+        host.decide(granted, 'embed');
+      }
       allowing = false;
       remember(kept);
     });

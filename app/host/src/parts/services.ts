@@ -54,7 +54,8 @@ PARTS.push((host) => {
   // Whatever has the gate applied, in the midst of a script even: the category must not decide first.
   host.before.push(early(TAGS, mark));
 
-  assent.set = ({ services: wanted = {}, ...categories }) => {
+  assent.set = (wanted) => host.set!(wanted, 'api');
+  host.set = ({ services: wanted = {}, ...categories }, method) => {
     let bits = host.granted();
     let named = false;
     const then = all();
@@ -72,7 +73,7 @@ PARTS.push((host) => {
       named = true;
       then[id] = !!wanted[id];
     }
-    if (named) host.decide(bits, 'api', exceptions(bits, then));
+    if (named) host.decide(bits, method, exceptions(bits, then));
   };
 
   const { when } = assent;

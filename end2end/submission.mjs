@@ -1,0 +1,25 @@
+// A consent record as a browser sends it, without a browser.
+import { randomBytes } from 'node:crypto';
+
+function uuid7() {
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(Date.now(), 0, 6);
+  bytes[6] = (bytes[6] & 0x0f) | 0x70;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  return bytes.toString('hex').replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, '$1-$2-$3-$4-$5');
+}
+
+/** A new subject's record of a choice made on revision 1, where this notice was shown. */
+export const submission = (notice) => ({
+  id: uuid7(),
+  key: randomBytes(16).toString('hex'),
+  revision: 1,
+  notice,
+  method: 'banner',
+  choice: { performance: true, functional: false, targeting: false },
+  asked: true,
+  gpc: false,
+  dnt: false,
+  previous: null,
+  decided_at_ms: Date.now(),
+});

@@ -1,0 +1,99 @@
+// One server countersigns another's log, and does not when that was cut off or rewritten.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { BINARY, Server, until } from '../server.mjs';
+import { config } from '../site.mjs';
+import { submission } from '../submission.mjs';
+
+const ORIGIN = 'http://shop.test';
+
+let server;
+let witness;
+let folder;
+let notice;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'assent-witness-'));
+  server = await Server.prepare({ options: ['--records-per-minute', '0'] });
+  await server.publish(config(ORIGIN));
+  await server.start();
+  const loader = await (await fetch(`${server.url}/s/shop.js`)).text();
+  notice = /"n":"([0-9a-f]{64})"/.exec(loader)[1];
+  await store(3);
+  await writeFile(join(folder, 'keys.json'), await (await fetch(`${server.url}/.well-known/jwks.json`)).text());
+  await writeFile(
+    join(folder, 'assent.toml'),
+    `[witness]\nevery_s = 1\n[[witness.logs]]\naddress = "${server.url}/v1/sites/shop/log"\nkeys = "${join(folder, 'keys.json')}"\n`,
+  );
+  witness = await Server.prepare({ host: 'witness.test', options: ['--config', join(folder, 'assent.toml')] });
+  await witness.start();
+});
+after(async () => {
+  await witness?.close();
+  await server?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const assent = (...options) =>
+  new Promise((done) => execFile(BINARY, options, (error, stdout, stderr) => done({ code: error?.code ?? 0, text: stdout + stderr })));
+
+async function store(records) {
+  for (let number = 0; number < records; number++) {
+    const answer = await fetch(`${server.url}/v1/sites/shop/records`, {
+      method: 'POST',
+      headers: { origin: ORIGIN, 'content-type': 'text/plain' },
+      body: JSON.stringify(submission(notice)),
+    });
+    assert.equal(answer.status, 201);
+  }
+}
+
+const seen = async () => {
+  const answer = await fetch(`${witness.url}/v1/witness/${new URL(server.origin).host}/v1/sites/shop/log`);
+  return answer.ok ? answer.text() : '';
+};
+const sizeSeen = async () => Number((await seen()).split('\n')[1]);
+const audit = () => assent('audit', '--log', server.url, '--site', 'shop', '--witness', witness.url);
+
+test('each new checkpoint is countersigned, and an audit says who saw what', async () => {
+  await until(async () => (await sizeSeen()) === 3, 'the first checkpoint to be countersigned', 20_000);
+  const names = [...(await seen()).matchAll(/^— (\S+) /gm)].map(([, name]) => name);
+  assert.deepEqual(names, [`${new URL(server.origin).host}/v1/sites/shop/log`, new URL(witness.origin).host]);
+  await store(2);
+  await until(async () => (await sizeSeen()) === 5, 'the next one', 30_000);
+  const { code, text } = await audit();
+  assert.equal(code, 0, text);
+  assert.match(text, /^The witness witness\.test:\d+ saw the log's first 5 entries on /);
+  // It is a checkpoint that anybody may keep.
+  const kept = join(folder, 'kept');
+  await writeFile(kept, await seen());
+  assert.equal((await assent('audit', '--data', server.data, '--checkpoint', kept)).code, 0);
+});
+
+test('a log that was put back to an earlier state is not countersigned, whatever it becomes', async () => {
+  await server.stop();
+  await cp(server.data, join(folder, 'before'), { recursive: true });
+  await server.start();
+  await store(2);
+  await until(async () => (await sizeSeen()) === 7, 'the log before it is cut off', 30_000);
+  const last = await seen();
+  await server.stop();
+  await rm(server.data, { recursive: true });
+  await cp(join(folder, 'before'), server.data, { recursive: true });
+  await server.start();
+  await until(() => /does not extend that of 7 entries/.test(witness.output), 'the witness to complain', 20_000);
+  await store(4);
+  await until(() => /its checkpoint of 9 entries does not extend/.test(witness.output), 'the witness to complain of what it became', 30_000);
+  assert.equal(await seen(), last);
+  const { code, text } = await audit();
+  assert.equal(code, 1, text);
+  assert.match(text, /the checkpoint of 7 entries that you gave: the log does not begin with what it signed there/);
+  // What it has signed, it remembers.
+  await witness.stop();
+  await witness.start();
+  assert.equal(await seen(), last);
+});
