@@ -264,7 +264,8 @@ pub trait Store: Send + Sync + 'static {
     /// Lifts a restriction at the visitor's wish; whether there was one.
     async fn lift_restriction(&self, site: &str, subject: Subject) -> Result<bool>;
 
-    /// The holds on a subject's records that have not ended, in the order of the records' ids.
+    /// The holds on a subject's records that have not ended, or whose records are yet to be erased because the visitor has
+    /// asked for that, in the order of the records' ids.
     async fn holds_of(&self, site: &str, subject: Subject, now_ms: i64) -> Result<Vec<Hold>>;
 
     /// The holds of a site that have not ended, those that end first before the others, at most `limit`.
