@@ -11,8 +11,8 @@ const HEAD =
   '<script nonce="n1" type="text/plain" data-category="targeting" src="https://tags.vendor.example/outer.js"></script>';
 
 let shop;
-const policy = (script) =>
-  `default-src 'none'; script-src ${script}; style-src 'self'; img-src 'self' data:; connect-src ${shop.server.origin}; frame-src https://www.youtube.com; base-uri 'none'`;
+const policy = (script, { server } = shop) =>
+  `default-src 'none'; script-src ${script}; style-src 'self'; img-src 'self' data:; connect-src ${server.origin}; frame-src https://www.youtube.com; base-uri 'none'`;
 const serve = (path, script, attributes) =>
   shop.page(path, {
     tag: shop.tag(attributes),
@@ -73,6 +73,35 @@ test("without 'wasm-unsafe-eval' the translated gate decides, and settings lead 
   await back.waitForURL(`${shop.server.origin}/c/shop**`);
   assert.equal(await back.locator('form').first().isVisible(), true);
   await visitor.close();
+});
+
+test('the translated gate keeps an early refusal under opt-out when the page comes to rest', async () => {
+  const rules = [{ id: 'us', regions: ['*'], model: 'opt-out', on_by_default: ['performance', 'functional', 'targeting'], expiry_days: 180 }];
+  const other = await world({ change: (config) => ({ ...config, rules }) });
+  try {
+    other.page('/', { tag: other.tag('async nonce="n1"'), head: '', body: '', headers: { 'content-security-policy': policy("'nonce-n1'", other) } });
+    const visitor = await other.visitor();
+    const page = await visitor.open();
+    await control(page, 'reject').click();
+    await until(async () => (await visitor.consent())?.granted === 1, 'the refusal');
+    // Rest is half a second after the page has loaded.
+    await page.waitForTimeout(1500);
+    await page.evaluate(() => {
+      document.body.insertAdjacentHTML('beforeend', '<iframe title="Film" data-category="functional" data-src="https://www.youtube.com/embed/x1"></iframe>');
+      const script = document.createElement('script');
+      Object.assign(script, { type: 'text/plain', nonce: 'n1', text: '(window.ran ??= []).push("late")' });
+      script.dataset.category = 'targeting';
+      document.body.append(script);
+    });
+    await settle(page);
+    assert.deepEqual(await ran(page), []);
+    assert.deepEqual(visitor.foreign(), []);
+    await page.evaluate(() => window.assent.set({ targeting: true }));
+    await hasRun(page, ['late']);
+    await visitor.close();
+  } finally {
+    await other.close();
+  }
 });
 
 test('where no gate can run, everything stays held and the banner leads to the center', async () => {

@@ -84,6 +84,8 @@ pub(crate) async fn restore(from: &Path, data: &Path) -> Result<Outcome, Failure
     }
     fs::create_dir_all(data).map_err(cannot("make", data))?;
     let part = beside(&database);
+    // What an interrupted restore has left must not be taken for this one's.
+    remove(&part);
     fs::copy(from, &part).map_err(cannot("copy", from))?;
     let restored = check(&part, data).await;
     match restored {

@@ -96,7 +96,11 @@ pub(crate) fn replace(path: &Path, mode: u32, text: &str) -> io::Result<()> {
         .open(&new)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(new, path)
+    fs::rename(new, path)?;
+    match path.parent() {
+        Some(folder) => fs::File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 fn retired(data: &Path) -> io::Result<Vec<VerifyingKey>> {

@@ -81,11 +81,8 @@ async fn between(
         };
         for revision in source.revisions(&site).await? {
             target.take_revision(&revision).await.map_err(different)?;
-            let mut notices = Vec::new();
-            for hash in source.notices_of(&site, revision.number).await? {
-                notices.extend(source.notice(&site, hash).await?);
-            }
-            target.archive_notices(&site, revision.number, &notices).await?;
+            let notices = source.notices_of(&site, revision.number).await?;
+            target.take_notices(&site, revision.number, &notices).await?;
         }
         log(source, target, &site, progress).await?;
         rest(source, target, organisation, &site).await?;
@@ -304,7 +301,7 @@ impl Progress {
 mod tests {
     use assent_consent::{ledger::erasure, receipt::ReceiptSigner};
     use assent_store::{
-        Batch, Kind, Measure, Order, Outcome, Sighting, Transfer as _, WaitsFor,
+        Batch, KeptNotice, Kind, Measure, Order, Outcome, Sighting, Transfer as _, WaitsFor,
         conformance::sample::{self, HOUR, NOW_MS},
     };
     use assent_store_postgres::PostgresStore;
@@ -360,6 +357,12 @@ mod tests {
                 .await
                 .unwrap();
             store.archive_notices(site, 2, &notices[1..]).await.unwrap();
+            let of_another_version = KeptNotice {
+                rule: "eu".to_owned(),
+                language: "en".to_owned(),
+                body: r#"{"version":0}"#.to_owned(),
+            };
+            store.take_notices(site, 2, &[of_another_version]).await.unwrap();
         }
         for first in (0..RECORDS).step_by(500) {
             append(store, "shop", first..first + 500).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use assent_consent::ledger::erasure;
 use assent_store::{Due, Result};
 use tokio::{sync::watch, time::MissedTickBehavior};
+use uuid::Uuid;
 
 use crate::app::App;
 
@@ -40,7 +41,15 @@ pub(crate) async fn run(app: &App, mut stopped: watch::Receiver<bool>) {
 /// Erases what the sites have kept for too long, at each where that was not done within the last day.
 pub(crate) async fn keep_all(app: &App) -> Result<()> {
     for revision in app.store.current_revisions().await? {
-        keep(app, &revision.config.id, revision.config.retention_days).await?;
+        let site = &revision.config.id;
+        // What is wrong with one site's records is no reason to keep those of the others.
+        if let Err(error) = keep(app, site, revision.config.retention_days).await {
+            tracing::error!(
+                site,
+                error = &error as &dyn std::error::Error,
+                "records that are due were not erased"
+            );
+        }
     }
     Ok(())
 }
@@ -62,8 +71,9 @@ async fn keep(app: &App, site: &str, retention_days: u16) -> Result<()> {
         let batch = app.store.erase_due(site, &due, now_ms, &sign).await?;
         erased += batch.erased;
         spared += batch.spared;
-        due.after = batch.next;
-        if due.after.is_none() {
+        // Beyond the last record, while holds remain that have ended.
+        due.after = batch.next.or(Some((i64::MAX, Uuid::nil())));
+        if batch.next.is_none() && !batch.holds_remain {
             break;
         }
         tokio::time::sleep(PAUSE).await;

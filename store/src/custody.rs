@@ -197,6 +197,8 @@ pub struct Batched {
     pub spared: u64,
     /// Where the next batch begins; `None` if this was the last.
     pub next: Option<(i64, Uuid)>,
+    /// Whether more holds have ended than this batch has cleared away.
+    pub holds_remain: bool,
 }
 
 /// How the last look for records that are kept for too long went.

@@ -27,7 +27,7 @@ pub use custody::{
 pub use ledger::{Erasure, Logged, SignErasure, SignedHead, trace};
 pub use rates::{Count, Measure, RateRow, Rates};
 pub use third_parties::{Kind, Kinds, Sighting, ThirdPartyDay, WaitsFor};
-pub use transfer::{Custody, Stretch, Transfer};
+pub use transfer::{Custody, KeptNotice, Stretch, Transfer};
 
 /// Why a store could not do what was asked. Never shown to clients.
 #[derive(Debug, thiserror::Error)]
@@ -210,7 +210,10 @@ pub trait Store: Transfer + 'static {
     ///
     /// # Errors
     /// [`StoreError::UnknownRevision`] if the revision was never published.
-    async fn archive_notices(&self, site: &str, revision: u32, notices: &[Notice]) -> Result<()>;
+    async fn archive_notices(&self, site: &str, revision: u32, notices: &[Notice]) -> Result<()> {
+        let notices: Vec<_> = notices.iter().map(KeptNotice::of).collect::<Result<_>>()?;
+        self.take_notices(site, revision, &notices).await
+    }
 
     /// A notice of a site by its hash: the canonical JSON of a [`Notice`], byte for byte as it is hashed, whichever
     /// version wrote it.
@@ -270,7 +273,8 @@ pub trait Store: Transfer + 'static {
     /// Lifts a restriction at the visitor's wish; whether there was one.
     async fn lift_restriction(&self, site: &str, subject: Subject) -> Result<bool>;
 
-    /// The holds on a subject's records that have not ended, in the order of the records' ids.
+    /// The holds on a subject's records that have not ended, or whose records are yet to be erased because the visitor has
+    /// asked for that, in the order of the records' ids.
     async fn holds_of(&self, site: &str, subject: Subject, now_ms: i64) -> Result<Vec<Hold>>;
 
     /// The holds of a site that have not ended, those that end first before the others, at most `limit`.

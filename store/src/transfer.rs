@@ -7,15 +7,41 @@
 use std::ops::Range;
 
 use assent_consent::{
-    notice::NoticeHash,
+    notice::Notice,
     record::{ConsentRecord, Subject},
 };
 use async_trait::async_trait;
 
 use crate::{
-    Count, Erasure, Hold, OrganisationId, Owner, Restriction, Result, RetentionRun, Revision, ThirdPartyDay,
-    TrailEntry,
+    Count, Erasure, Hold, OrganisationId, Owner, Restriction, Result, RetentionRun, Revision, StoreError,
+    ThirdPartyDay, TrailEntry,
 };
+
+/// A notice as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptNotice {
+    /// Id of the rule.
+    pub rule: String,
+    /// Language tag.
+    pub language: String,
+    /// The bytes that are hashed, whichever version wrote them.
+    pub body: String,
+}
+
+impl KeptNotice {
+    /// A notice of this version.
+    ///
+    /// # Errors
+    /// None: its canonical JSON is text.
+    pub fn of(notice: &Notice) -> Result<Self> {
+        Ok(Self {
+            rule: notice.rule.clone(),
+            language: notice.language.clone(),
+            body: String::from_utf8(notice.canonical())
+                .map_err(|error| StoreError::Database(error.into()))?,
+        })
+    }
+}
 
 /// A stretch of a site's log, with what is stored of its records.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,7 +82,7 @@ pub trait Transfer: Send + Sync {
     async fn revisions(&self, site: &str) -> Result<Vec<Revision>>;
 
     /// The notices that a revision of a site shows, in the order in which they were archived.
-    async fn notices_of(&self, site: &str, revision: u32) -> Result<Vec<NoticeHash>>;
+    async fn notices_of(&self, site: &str, revision: u32) -> Result<Vec<KeptNotice>>;
 
     /// What stays of the ids of a site's erased records ([`trace`](crate::trace)), from one on, in order, at most `limit`.
     async fn erased_ids(&self, site: &str, from: [u8; 16], limit: u32) -> Result<Vec<[u8; 16]>>;
@@ -79,6 +105,12 @@ pub trait Transfer: Send + Sync {
     /// [`StoreError::ForeignSite`](crate::StoreError::ForeignSite) if the site belongs to another organisation,
     /// [`StoreError::Different`](crate::StoreError::Different) if there is another one of this number.
     async fn take_revision(&self, revision: &Revision) -> Result<()>;
+
+    /// Takes in notices that a revision of a site shows; those that are there already stay.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownRevision`](crate::StoreError::UnknownRevision) if the revision is not there.
+    async fn take_notices(&self, site: &str, revision: u32, notices: &[KeptNotice]) -> Result<()>;
 
     /// Takes in a stretch of a site's log, in one transaction.
     ///

@@ -366,7 +366,7 @@ fn erased_state() -> AnyView {
         <section class="card words" aria-labelledby="state">
             <h2 id="state">"This record was erased"</h2>
             <p class="about">
-                "Nothing of what it said is left, nor whose it was. Its entry stays in the log, where it says nothing \
+                "Nothing of what it said is left. Its entry stays in the log, where it says nothing \
                 without the record. A browser that sends the record again is refused."
             </p>
         </section>

@@ -77,7 +77,10 @@ export const runs = (): boolean => compile() && !refused;
 
 /** Fetches the same gate translated to JavaScript. Rejects where that fails too: then all stays held. */
 export async function translate(): Promise<void> {
-  gate = (await import(`${server}${loader.a}gate.js`)) as Gate;
+  const translated = (await import(`${server}${loader.a}gate.js`)) as Gate;
+  // It may be there already, with a choice that it must not forget.
+  if (gate) return;
+  gate = translated;
   start('');
 }
 

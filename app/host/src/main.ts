@@ -104,12 +104,15 @@ function carryOut(bits: number, method: Method, services?: Services): void {
   const key = subject() || random(16);
   const id = uuid();
   keep(bits, loader.r, gate.now(), key, id, host.codes(services));
-  emit('decided', choice());
+  const decided = choice();
+  // What is released now may decide once more.
+  const { performance, functional, targeting } = decided as Choice;
+  const decided_at_ms = Date.now();
+  emit('decided', decided);
   changed(before, () => {
     write(stored);
     tabs?.postMessage(stored);
   });
-  const { performance, functional, targeting } = choice() as Choice;
   post({
     id,
     key,
@@ -121,7 +124,7 @@ function carryOut(bits: number, method: Method, services?: Services): void {
     asked,
     ...gate.objections(),
     previous,
-    decided_at_ms: Date.now(),
+    decided_at_ms,
   });
   // Nobody may be counted as decided who is not counted as asked.
   if (asked) count();

@@ -301,7 +301,7 @@ async fn store(
         None => Visitor::new(random::subject_key(app.random.as_ref())?, None)
             .ok_or_else(|| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "No key could be made."))?,
     };
-    let newest = app.store.history(site.id(), visitor.subject, 1).await?;
+    let newest = handover::newest(app, site.id(), visitor.subject).await?;
     let now_ms = app.clock.now_ms();
     let submission = Submission {
         id: random::id(app.random.as_ref(), now_ms)?,
@@ -314,7 +314,7 @@ async fn store(
         asked: false,
         gpc: objections(headers).meets(Objections::GPC),
         dnt: objections(headers).meets(Objections::DNT),
-        previous: newest.first().map(|record| record.id),
+        previous: newest.map(|record| record.id),
         decided_at_ms: now_ms,
     };
     intake::accept(app, site, &submission, address::device(headers)).await?;

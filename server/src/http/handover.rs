@@ -190,7 +190,12 @@ fn no_record() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "This subject has no record.")
 }
 
-async fn newest(app: &App, site: &str, subject: Subject) -> Result<Option<ConsentRecord>, Problem> {
+/// The record whose choice counts.
+pub(crate) async fn newest(
+    app: &App,
+    site: &str,
+    subject: Subject,
+) -> Result<Option<ConsentRecord>, Problem> {
     let mut history = app.store.history(site, subject, RECENT_LEN).await?;
     let taken_back = taken_back(app, site, subject).await?;
     history.retain(|record| !taken_back.contains(&record.id));

@@ -477,14 +477,20 @@ async fn erasures(log: &dyn Log, keys: &[VerifyingKey], report: &mut Report) -> 
             return Err(LogError::Malformed("its erasures".to_owned()));
         }
         next = after(last.leaf, "its erasures")?;
+        // What was stored since the replay began may be erased already.
+        let now = log.size().await?.unwrap_or(u64::MAX);
         for erasure in erasures {
-            if erasure.leaf < report.entries {
-                report.erased.push((erasure.leaf, erasure.erased_at_ms));
-                if !is_signed(log.site(), &erasure, keys) {
-                    report.faults.push(Fault::ErasedByOthers { leaf: erasure.leaf });
-                }
-            } else if report.entries >= report.signed {
-                report.faults.push(Fault::ErasedBeyond { leaf: erasure.leaf });
+            let Erasure {
+                leaf, erased_at_ms, ..
+            } = erasure;
+            if leaf < report.entries {
+                report.erased.push((leaf, erased_at_ms));
+            } else if leaf >= now && report.entries >= report.signed {
+                report.faults.push(Fault::ErasedBeyond { leaf });
+                continue;
+            }
+            if !is_signed(log.site(), &erasure, keys) {
+                report.faults.push(Fault::ErasedByOthers { leaf });
             }
         }
     }

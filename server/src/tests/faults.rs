@@ -14,9 +14,10 @@ use assent_consent::{
     notice::Notice, notice::NoticeHash, record::ConsentRecord, record::Subject, site::SiteConfig,
 };
 use assent_store::{
-    Appended, ArchivedNotice, Batch, Batched, Count, Custody, Due, Erased, Erasure, Grant, Hold, Logged,
-    Order, OrganisationId, Outcome, Owner, Rates, Restriction, Result, RetentionRun, Revision, Session,
-    Sighting, SignErasure, SignedHead, Store, StoreError, Stretch, ThirdPartyDay, TrailEntry, Transfer,
+    Appended, ArchivedNotice, Batch, Batched, Count, Custody, Due, Erased, Erasure, Grant, Hold, KeptNotice,
+    Logged, Order, OrganisationId, Outcome, Owner, Rates, Restriction, Result, RetentionRun, Revision,
+    Session, Sighting, SignErasure, SignedHead, Store, StoreError, Stretch, ThirdPartyDay, TrailEntry,
+    Transfer,
 };
 use async_trait::async_trait;
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -101,13 +102,14 @@ operations! {
         fn organisations() -> Vec<(OrganisationId, String)>;
         fn owners() -> Vec<Owner>;
         fn revisions(site: &str) -> Vec<Revision>;
-        fn notices_of(site: &str, revision: u32) -> Vec<NoticeHash>;
+        fn notices_of(site: &str, revision: u32) -> Vec<KeptNotice>;
         fn erased_ids(site: &str, from: [u8; 16], limit: u32) -> Vec<[u8; 16]>;
         fn restrictions(site: &str) -> Vec<(Subject, Restriction)>;
         fn next_hour(site: &str, from: i32) -> Option<i32>;
         fn cells(site: &str, hours: Range<i32>) -> Vec<(Count, u64)>;
         fn take_owner(owner: &Owner) -> ();
         fn take_revision(revision: &Revision) -> ();
+        fn take_notices(site: &str, revision: u32, notices: &[KeptNotice]) -> ();
         fn take_stretch(site: &str, stretch: &Stretch) -> ();
         fn take_erased_ids(site: &str, traces: &[[u8; 16]]) -> ();
         fn take_custody(site: &str, custody: &Custody) -> ();

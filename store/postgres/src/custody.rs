@@ -184,7 +184,7 @@ pub(crate) async fn holds_of(
         from site
         join record on record.site_number = site.number
         join legal_hold on legal_hold.site_number = record.site_number and record_id = record.id
-        where site.id = $1 and subject = $2 and until_ms > $3
+        where site.id = $1 and subject = $2 and (until_ms > $3 or erasure_asked_at_ms is not null)
         order by record_id",
         site,
         &subject.0,

@@ -100,10 +100,6 @@ impl Store for PostgresStore {
         in_time(sites::sites(&self.database, organisation)).await
     }
 
-    async fn archive_notices(&self, site: &str, revision: u32, notices: &[Notice]) -> Result<()> {
-        in_time(sites::archive_notices(&self.database, site, revision, notices)).await
-    }
-
     async fn notice(&self, site: &str, hash: NoticeHash) -> Result<Option<String>> {
         in_time(sites::notice(&self.database, site, hash)).await
     }

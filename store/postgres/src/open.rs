@@ -1,6 +1,6 @@
 //! Opening a database: what is wrong with it is said here, before anything depends on it.
 
-use std::{str::FromStr as _, time::Duration};
+use std::{io, str::FromStr as _, time::Duration};
 
 use assent_store::{Result, StoreError};
 use sqlx::{
@@ -27,6 +27,11 @@ pub enum OpenError {
     /// Nobody answers there in time.
     #[error("PostgreSQL at {0} does not answer")]
     Silent(String),
+    /// There is no TLS, or the certificate is not what was asked for.
+    #[error(
+        "no TLS connection to PostgreSQL at {0}; `sslmode` and `sslrootcert` in the address say what is asked of it"
+    )]
+    Tls(String, #[source] sqlx::Error),
     /// The server refuses the role, or its password.
     #[error(
         "PostgreSQL refuses the role {role}: {message}. The password may stand in the address, in PGPASSWORD or in ~/.pgpass"
@@ -76,9 +81,12 @@ pub(crate) async fn open(address: &str) -> Result<Database> {
         .await
         .map_err(|_| OpenError::Silent(place(&options)))?
         .map_err(|error| refused(error, &options))?;
-    check(&mut connection)
+    let found: Found = sqlx::query_as(FOUND)
+        .persistent(false)
+        .fetch_one(&mut connection)
         .await
-        .map_err(|error| OpenError::Other(place(&options), error))??;
+        .map_err(|error| OpenError::Other(place(&options), error))?;
+    check(found)?;
     // Whether this ends in order is of no interest any more.
     let _ = connection.close().await;
 
@@ -102,6 +110,11 @@ fn refused(error: sqlx::Error, options: &PgConnectOptions) -> OpenError {
         .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
     else {
         return match error {
+            sqlx::Error::Tls(_) => OpenError::Tls(place(options), error),
+            // So a handshake fails: the server's bytes are not what they should be.
+            sqlx::Error::Io(ref cause) if cause.kind() == io::ErrorKind::InvalidData => {
+                OpenError::Tls(place(options), error)
+            }
             sqlx::Error::Io(_) => OpenError::Unreachable(place(options), error),
             error => OpenError::Other(place(options), error),
         };
@@ -121,24 +134,23 @@ fn refused(error: sqlx::Error, options: &PgConnectOptions) -> OpenError {
     }
 }
 
+/// The server's version as a number and as it is called, and the database's encoding.
+type Found = (i32, String, String);
+
+const FOUND: &str = "select
+    current_setting('server_version_num')::integer,
+    current_setting('server_version'),
+    current_setting('server_encoding')";
+
 /// Whether the server is new enough and holds every text.
-async fn check(connection: &mut PgConnection) -> Result<Result<(), OpenError>, sqlx::Error> {
-    let (number, name, encoding): (i32, String, String) = sqlx::query_as(
-        "select
-            current_setting('server_version_num')::integer,
-            current_setting('server_version'),
-            current_setting('server_encoding')",
-    )
-    .persistent(false)
-    .fetch_one(connection)
-    .await?;
-    Ok(if number < VERSION_MIN {
+fn check((number, name, encoding): Found) -> Result<(), OpenError> {
+    if number < VERSION_MIN {
         Err(OpenError::TooOld(name))
     } else if encoding != "UTF8" {
         Err(OpenError::Encoding(encoding))
     } else {
         Ok(())
-    })
+    }
 }
 
 /// Brings the schema up to date, one node at a time, all or nothing. A role that may not change it will do as long as
@@ -183,4 +195,23 @@ async fn migrate(database: &Database) -> Result<()> {
     all.commit().await.map_err(crate::database)?;
     work.forget_statements().await?;
     work.end().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_too_old_is_refused() {
+        let found =
+            |number, name: &str, encoding: &str| check((number, name.to_owned(), encoding.to_owned()));
+        let refused = found(140_019, "14.19 (Debian 14.19-1)", "UTF8").unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "this is PostgreSQL 14.19 (Debian 14.19-1); Assent needs 15 or later"
+        );
+        assert!(found(150_000, "15.0", "UTF8").is_ok());
+        assert!(found(180_001, "18.1", "UTF8").is_ok());
+        assert!(found(180_001, "18.1", "LATIN1").is_err());
+    }
 }

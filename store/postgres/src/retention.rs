@@ -32,21 +32,18 @@ async fn erase_batch(
     now_ms: i64,
     sign: SignErasure<'_>,
 ) -> Result<Batched> {
-    let waited = end_holds(work, site_number, due.limit, now_ms, sign).await?;
+    let (waited, holds_remain) = end_holds(work, site_number, due.limit, now_ms, sign).await?;
     let (from_ms, behind) = due.after.unwrap_or((i64::MIN, Uuid::nil()));
     let rows = sqlx::query!(
-        r#"select id, subject, leaf, expires_at_ms, (
-            exists (
-                select 1 from legal_hold
-                where legal_hold.site_number = record.site_number and record_id = record.id
-            ) or exists (
-                select 1 from restriction
-                where restriction.site_number = record.site_number and restriction.subject = record.subject
-            )
-        ) as "is_spared!"
+        r#"select record.id, record.subject, leaf, expires_at_ms,
+            (record_id is not null or restriction.subject is not null) as "is_spared!"
         from record
-        where site_number = $1 and (expires_at_ms, id) > ($2::bigint, $3::uuid) and expires_at_ms <= $4
-        order by expires_at_ms, id
+        left join legal_hold
+            on legal_hold.site_number = record.site_number and record_id = record.id
+        left join restriction
+            on restriction.site_number = record.site_number and restriction.subject = record.subject
+        where record.site_number = $1 and (expires_at_ms, record.id) > ($2::bigint, $3::uuid) and expires_at_ms <= $4
+        order by expires_at_ms, record.id
         limit $5"#,
         site_number,
         from_ms,
@@ -73,17 +70,19 @@ async fn erase_batch(
         erased: erased + waited,
         spared: looked_at - erased,
         next,
+        holds_remain,
     })
 }
 
-/// Clears away holds that have ended; returns how many records were erased because their visitors had asked.
+/// Clears away holds that have ended; returns how many records were erased because their visitors had asked, and whether
+/// there may be more.
 async fn end_holds(
     work: &mut Work,
     site_number: i32,
     limit: u32,
     now_ms: i64,
     sign: SignErasure<'_>,
-) -> Result<u64> {
+) -> Result<(u64, bool)> {
     let ended = sqlx::query!(
         "select record_id, subject, leaf, erasure_asked_at_ms
         from legal_hold
@@ -98,6 +97,7 @@ async fn end_holds(
     .fetch_all(&mut *work)
     .await
     .map_err(crate::database)?;
+    let is_full = ended.len() == limit as usize;
     let mut going = Vec::new();
     for row in ended {
         let record = Going::read(row.record_id, &row.subject, row.leaf)?;
@@ -108,7 +108,7 @@ async fn end_holds(
         }
     }
     erasure::forget(work, site_number, &going, now_ms, sign).await?;
-    Ok(going.len() as u64)
+    Ok((going.len() as u64, is_full))
 }
 
 pub(crate) async fn note(

@@ -4,7 +4,7 @@ use assent_consent::{
     notice::{Notice, NoticeHash},
     site::SiteConfig,
 };
-use assent_store::{ArchivedNotice, OrganisationId, Result, Revision, StoreError, cell::Cell};
+use assent_store::{ArchivedNotice, KeptNotice, OrganisationId, Result, Revision, StoreError, cell::Cell};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -182,11 +182,11 @@ pub(crate) async fn sites(database: &Database, organisation: OrganisationId) -> 
     rows.into_iter().map(RevisionRow::read).collect()
 }
 
-pub(crate) async fn archive_notices(
+pub(crate) async fn take_notices(
     database: &Database,
     site: &str,
     revision: u32,
-    notices: &[Notice],
+    notices: &[KeptNotice],
 ) -> Result<()> {
     let mut work = database.begin(Vec::new()).await?;
     // Nodes render a new revision at the same time, and archive the same notices.
@@ -204,10 +204,8 @@ pub(crate) async fn archive_notices(
     .map_err(crate::database)?
     .ok_or(StoreError::UnknownRevision)?;
     for notice in notices {
-        let body = notice.canonical();
-        let hash = Sha256::digest(&body);
+        let hash = Sha256::digest(&notice.body);
         let hash = hash.as_slice();
-        let body = std::str::from_utf8(&body).map_err(|error| StoreError::Database(error.into()))?;
         sqlx::query!(
             "insert into notice (site_number, hash, rule, language, body)
             select $1::integer, $2::bytea, $3::text, $4::text, $5::text
@@ -216,7 +214,7 @@ pub(crate) async fn archive_notices(
             hash,
             notice.rule,
             notice.language,
-            body,
+            notice.body,
         )
         .execute(&mut work)
         .await
@@ -254,6 +252,49 @@ pub(crate) async fn notice(database: &Database, site: &str, hash: NoticeHash) ->
         check_notice(body, hash)?;
     }
     Ok(body)
+}
+
+struct KeptRow {
+    hash: Vec<u8>,
+    rule: String,
+    language: String,
+    body: String,
+}
+
+impl KeptRow {
+    fn read(self) -> Result<KeptNotice> {
+        let at = Cell {
+            table: "notice",
+            column: "hash",
+        };
+        check_notice(&self.body, NoticeHash(at.bytes(&self.hash)?))?;
+        Ok(KeptNotice {
+            rule: self.rule,
+            language: self.language,
+            body: self.body,
+        })
+    }
+}
+
+/// The notices that a revision shows, in the order in which they were archived.
+pub(crate) async fn notices_of(database: &Database, site: &str, revision: u32) -> Result<Vec<KeptNotice>> {
+    let mut view = database.view().await?;
+    let rows = sqlx::query_as!(
+        KeptRow,
+        "select hash, rule, language, body
+        from site
+        join revision_notice on revision_notice.site_number = site.number
+        join notice on notice.site_number = site.number and notice.number = notice_number
+        where site.id = $1 and revision = $2
+        order by notice_number",
+        site,
+        i64::from(revision),
+    )
+    .fetch_all(&mut view)
+    .await
+    .map_err(crate::database)?;
+    view.end().await?;
+    rows.into_iter().map(KeptRow::read).collect()
 }
 
 struct ArchivedRow {

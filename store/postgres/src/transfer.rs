@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use assent_consent::{notice::NoticeHash, record::Subject, site::SiteConfig};
+use assent_consent::{record::Subject, site::SiteConfig};
 use assent_store::{
-    Count, Custody, Measure, OrganisationId, Owner, Restriction, Result, Revision, StoreError, Stretch,
-    ThirdPartyDay, Transfer, cell::Cell, rates::DEVICES,
+    Count, Custody, KeptNotice, Measure, OrganisationId, Owner, Restriction, Result, Revision, StoreError,
+    Stretch, ThirdPartyDay, Transfer, cell::Cell, rates::DEVICES,
 };
 use async_trait::async_trait;
 
@@ -74,33 +74,8 @@ impl Transfer for PostgresStore {
         .await
     }
 
-    async fn notices_of(&self, site: &str, revision: u32) -> Result<Vec<NoticeHash>> {
-        in_time(async {
-            let mut view = self.database.view().await?;
-            let hashes = sqlx::query_scalar!(
-                "select hash
-                from site
-                join revision_notice on revision_notice.site_number = site.number
-                join notice on notice.site_number = site.number and notice.number = notice_number
-                where site.id = $1 and revision = $2
-                order by notice_number",
-                site,
-                i64::from(revision),
-            )
-            .fetch_all(&mut view)
-            .await
-            .map_err(database)?;
-            view.end().await?;
-            let at = Cell {
-                table: "notice",
-                column: "hash",
-            };
-            hashes
-                .iter()
-                .map(|hash| Ok(NoticeHash(at.bytes(hash)?)))
-                .collect()
-        })
-        .await
+    async fn notices_of(&self, site: &str, revision: u32) -> Result<Vec<KeptNotice>> {
+        in_time(sites::notices_of(&self.database, site, revision)).await
     }
 
     async fn erased_ids(&self, site: &str, from: [u8; 16], limit: u32) -> Result<Vec<[u8; 16]>> {
@@ -283,6 +258,10 @@ impl Transfer for PostgresStore {
             work.end().await
         })
         .await
+    }
+
+    async fn take_notices(&self, site: &str, revision: u32, notices: &[KeptNotice]) -> Result<()> {
+        in_time(sites::take_notices(&self.database, site, revision, notices)).await
     }
 
     async fn take_stretch(&self, site: &str, stretch: &Stretch) -> Result<()> {

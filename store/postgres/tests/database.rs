@@ -6,7 +6,8 @@
 
 use assent_consent::notice::Notice;
 use assent_store::{
-    Appended, Batch, Measure, OrganisationId, Store, StoreError,
+    Appended, Batch, Due, Grant, Kind, Measure, Order, OrganisationId, Outcome, Session, Sighting, Store,
+    StoreError, Transfer as _, WaitsFor,
     conformance::sample::{self, HOUR, NOW_MS},
 };
 use assent_store_postgres::{OpenError, PostgresStore};
@@ -146,6 +147,51 @@ async fn what_is_wrong_with_a_database_is_said() {
     );
 }
 
+/// `verify-full` takes the certificate of the named authority for the named host, and no other.
+#[tokio::test]
+async fn the_certificate_of_a_server_is_checked() {
+    let [own, other] =
+        ["localhost", "localhost"].map(|name| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let authority = |name: &str, certificate: &rcgen::Certificate| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, certificate.pem()).unwrap();
+        format!("verify-full&sslrootcert={}", file.display())
+    };
+    let server = Server::start_with_tls(
+        &std::env::temp_dir(),
+        &own.cert.pem(),
+        &own.signing_key.serialize_pem(),
+    )
+    .unwrap();
+    let address = |host: &str, sslmode: &str| {
+        format!(
+            "postgres://assent@{host}:{}/postgres?sslmode={sslmode}",
+            server.port()
+        )
+    };
+    let (right, wrong) = (authority("right", &own.cert), authority("wrong", &other.cert));
+    for trusted in [right.as_str(), "require"] {
+        let store = PostgresStore::open(&address("localhost", trusted)).await.unwrap();
+        assert_eq!(store.organisations().await.unwrap(), []);
+        let encrypted = "select bool_and(ssl) from pg_stat_ssl join pg_stat_activity using (pid)
+            where application_name = 'assent'";
+        assert_eq!(server.run("postgres", encrypted).unwrap().trim(), "t");
+        store.close().await;
+    }
+    for (host, sslmode) in [
+        ("localhost", wrong.as_str()),
+        ("localhost", "verify-full"),
+        ("127.0.0.1", &right),
+    ] {
+        let refused = refusal(&address(host, sslmode)).await;
+        assert!(
+            matches!(refused, OpenError::Tls(..)),
+            "{host} {sslmode}: {refused:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_database_of_a_newer_version_is_refused() {
     let (database, _, _) = filled().await;
@@ -185,11 +231,72 @@ async fn a_role_without_the_schema_is_enough() {
         .await
         .unwrap();
     assert_eq!(erased.records.len(), 1);
+    keep_and_sign_in(&store).await;
     let refused = server.run(
         &database,
         "set role assent_node; update record set targeting = false",
     );
     assert!(refused.is_err());
+}
+
+/// What else changes or deletes rows.
+async fn keep_and_sign_in(store: &PostgresStore) {
+    let owner = Uuid::from_u128(2);
+    let hold = Order::Hold {
+        reason: "A lawsuit".to_owned(),
+        until_ms: NOW_MS + 1,
+    };
+    let orders = [
+        hold.clone(),
+        hold.clone(),
+        Order::LiftHold,
+        hold,
+        Order::Restrict,
+        Order::LiftRestriction,
+    ];
+    for order in orders {
+        let done = store.carry_out("shop", sample::id(0), owner, &order, NOW_MS, &|_| [7; 64]);
+        assert_eq!(done.await.unwrap(), Outcome::Done);
+    }
+    let subject = sample::subject(0);
+    store.restrict("shop", subject, NOW_MS).await.unwrap();
+    let held = store
+        .erase("shop", subject, None, NOW_MS, &|_| [7; 64])
+        .await
+        .unwrap();
+    assert_eq!(held.held.len(), 1);
+    let due = Due {
+        expired_by_ms: i64::MAX,
+        after: None,
+        limit: 10,
+    };
+    let batched = store.erase_due("shop", &due, NOW_MS + 1, &|_| [7; 64]).await;
+    assert_eq!(batched.unwrap().erased, 1);
+    for _ in 0..2 {
+        store.note_retention("shop", NOW_MS, 1, 0).await.unwrap();
+    }
+    for _ in 0..2 {
+        let seen = Sighting {
+            site: "shop".to_owned(),
+            day: HOUR / 24,
+            host: "vendor.example".to_owned(),
+            waits_for: WaitsFor::Unknown,
+            kinds: [Kind::Script].into_iter().collect(),
+        };
+        store.count_third_parties(&[seen]).await.unwrap();
+    }
+    let session = Session {
+        token_hash: [7; 32],
+        owner,
+        expires_at_ms: NOW_MS + 1,
+    };
+    store.begin_session(&session).await.unwrap();
+    store.end_session([7; 32]).await.unwrap();
+    let grant = Grant::SignIn(owner);
+    store.put_token([7; 32], &grant, NOW_MS + 1).await.unwrap();
+    assert_eq!(store.take_token([7; 32], NOW_MS).await.unwrap(), Some(grant));
+    store.set_password(owner, "$argon2id$sample").await.unwrap();
+    store.sweep(NOW_MS).await.unwrap();
 }
 
 /// As in docs/postgresql.md.
@@ -230,6 +337,8 @@ const MANY_ROWS: &str = "
     insert into session select sha256(id::text::bytea), id, extract(epoch from now()) * random() from owner;
     insert into one_time_token
         select sha256(id::text::bytea), extract(epoch from now()) * random(), id from owner;
+    insert into site (id, organisation_id) select 'site-' || n, id from organisation, generate_series(41, 2000) n;
+    insert into retention select 0, 0, 0, 0, number from site;
     analyze";
 
 /// Each statement of this crate stands in `.sqlx`, so none can be forgotten here.

@@ -30,10 +30,16 @@ pub(crate) async fn write(readers: &SqlitePool, to: &Path, keys: &[[u8; 32]]) ->
         .await
         .map_err(database)?;
     let mut copy = open(to).await?;
-    sqlx::raw_sql("create table backup_key (number integer primary key, key blob not null) strict")
-        .execute(&mut copy)
-        .await
-        .map_err(database)?;
+    // Who has signed out, and what was used up, must not come back with the backup.
+    sqlx::raw_sql(
+        "pragma secure_delete = on;
+        delete from session;
+        delete from one_time_token;
+        create table backup_key (number integer primary key, key blob not null) strict",
+    )
+    .execute(&mut copy)
+    .await
+    .map_err(database)?;
     for key in keys {
         sqlx::query("insert into backup_key (key) values (?)")
             .bind(key.as_slice())

@@ -196,7 +196,7 @@ pub(crate) async fn holds_of(
         from site
         join record on record.site_number = site.number
         join legal_hold on legal_hold.site_number = record.site_number and record_id = record.id
-        where site.id = ? and subject = ? and until_ms > ?
+        where site.id = ? and subject = ? and (until_ms > ? or erasure_asked_at_ms is not null)
         order by record_id",
         site,
         subject,

@@ -168,10 +168,6 @@ impl Store for SqliteStore {
         sites::sites(&self.readers, organisation).await
     }
 
-    async fn archive_notices(&self, site: &str, revision: u32, notices: &[Notice]) -> Result<()> {
-        sites::archive_notices(&self.writer, site, revision, notices).await
-    }
-
     async fn notice(&self, site: &str, hash: NoticeHash) -> Result<Option<String>> {
         sites::notice(&self.readers, site, hash).await
     }

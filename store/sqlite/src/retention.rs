@@ -24,7 +24,7 @@ pub(crate) async fn erase_due(
     let Some(site_number) = site_number(&mut work, site).await? else {
         return Ok(Batched::default());
     };
-    let waited = end_holds(&mut work, site_number, due.limit, now_ms, sign).await?;
+    let (waited, holds_remain) = end_holds(&mut work, site_number, due.limit, now_ms, sign).await?;
     let (from_ms, behind) = due.after.unwrap_or((i64::MIN, Uuid::nil()));
     let behind = behind.as_bytes().as_slice();
     let rows = sqlx::query!(
@@ -73,17 +73,19 @@ pub(crate) async fn erase_due(
         erased: erased + waited,
         spared: looked_at - erased,
         next,
+        holds_remain,
     })
 }
 
-/// Clears away holds that have ended; returns how many records were erased because their visitors had asked.
+/// Clears away holds that have ended; returns how many records were erased because their visitors had asked, and whether
+/// there may be more.
 async fn end_holds(
     work: &mut SqliteConnection,
     site_number: i64,
     limit: u32,
     now_ms: i64,
     sign: SignErasure<'_>,
-) -> Result<u64> {
+) -> Result<(u64, bool)> {
     let ended = sqlx::query!(
         "select record_id, subject, leaf, erasure_asked_at_ms
         from legal_hold
@@ -98,6 +100,7 @@ async fn end_holds(
     .fetch_all(&mut *work)
     .await
     .map_err(database)?;
+    let is_full = ended.len() == limit as usize;
     let mut going = Vec::new();
     for row in ended {
         let record = Going::read(&row.record_id, &row.subject, row.leaf)?;
@@ -108,7 +111,7 @@ async fn end_holds(
         }
     }
     erasure::forget(work, site_number, &going, now_ms, sign).await?;
-    Ok(going.len() as u64)
+    Ok((going.len() as u64, is_full))
 }
 
 pub(crate) async fn note(

@@ -4,7 +4,7 @@ use assent_consent::{
     notice::{Notice, NoticeHash},
     site::SiteConfig,
 };
-use assent_store::{ArchivedNotice, OrganisationId, Result, Revision, StoreError};
+use assent_store::{ArchivedNotice, KeptNotice, OrganisationId, Result, Revision, StoreError};
 use sha2::{Digest, Sha256};
 use sqlx::{SqliteConnection, SqlitePool};
 
@@ -186,11 +186,11 @@ pub(crate) async fn sites(readers: &SqlitePool, organisation: OrganisationId) ->
     .collect()
 }
 
-pub(crate) async fn archive_notices(
+pub(crate) async fn take_notices(
     writer: &Writer,
     site: &str,
     revision: u32,
-    notices: &[Notice],
+    notices: &[KeptNotice],
 ) -> Result<()> {
     let mut writing = writer.lock().await?;
     let mut work = writing.begin().await?;
@@ -207,10 +207,8 @@ pub(crate) async fn archive_notices(
     .map_err(database)?
     .ok_or(StoreError::UnknownRevision)?;
     for notice in notices {
-        let body = notice.canonical();
-        let hash = Sha256::digest(&body);
+        let hash = Sha256::digest(&notice.body);
         let hash = hash.as_slice();
-        let body = std::str::from_utf8(&body).map_err(|error| StoreError::Database(error.into()))?;
         sqlx::query!(
             "insert into notice (site_number, hash, rule, language, body)
             values (?, ?, ?, ?, ?)
@@ -219,7 +217,7 @@ pub(crate) async fn archive_notices(
             hash,
             notice.rule,
             notice.language,
-            body,
+            notice.body,
         )
         .execute(&mut *work)
         .await
@@ -256,6 +254,49 @@ pub(crate) async fn notice(readers: &SqlitePool, site: &str, hash: NoticeHash) -
         check_notice(body, hash)?;
     }
     Ok(body)
+}
+
+struct KeptRow {
+    hash: Vec<u8>,
+    rule: String,
+    language: String,
+    body: String,
+}
+
+impl KeptRow {
+    fn read(self) -> Result<KeptNotice> {
+        let at = Cell {
+            table: "notice",
+            column: "hash",
+        };
+        check_notice(&self.body, NoticeHash(at.bytes(&self.hash)?))?;
+        Ok(KeptNotice {
+            rule: self.rule,
+            language: self.language,
+            body: self.body,
+        })
+    }
+}
+
+/// The notices that a revision shows, in the order in which they were archived.
+pub(crate) async fn notices_of(readers: &SqlitePool, site: &str, revision: u32) -> Result<Vec<KeptNotice>> {
+    sqlx::query_as!(
+        KeptRow,
+        "select hash, rule, language, body
+        from site
+        join revision_notice on revision_notice.site_number = site.number
+        join notice on notice.number = notice_number
+        where site.id = ? and revision = ?
+        order by notice_number",
+        site,
+        revision,
+    )
+    .fetch_all(readers)
+    .await
+    .map_err(database)?
+    .into_iter()
+    .map(KeptRow::read)
+    .collect()
 }
 
 struct ArchivedRow {

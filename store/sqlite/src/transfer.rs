@@ -2,10 +2,10 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use assent_consent::{notice::NoticeHash, record::Subject};
+use assent_consent::record::Subject;
 use assent_store::{
-    Count, Custody, Measure, OrganisationId, Owner, Restriction, Result, Revision, StoreError, Stretch,
-    ThirdPartyDay, Transfer, cell::Cell, rates::DEVICES,
+    Count, Custody, KeptNotice, Measure, OrganisationId, Owner, Restriction, Result, Revision, StoreError,
+    Stretch, ThirdPartyDay, Transfer, cell::Cell, rates::DEVICES,
 };
 use async_trait::async_trait;
 
@@ -65,27 +65,8 @@ impl Transfer for SqliteStore {
         .collect()
     }
 
-    async fn notices_of(&self, site: &str, revision: u32) -> Result<Vec<NoticeHash>> {
-        let at = Cell {
-            table: "notice",
-            column: "hash",
-        };
-        sqlx::query_scalar!(
-            "select hash
-            from site
-            join revision_notice on revision_notice.site_number = site.number
-            join notice on notice.number = notice_number
-            where site.id = ? and revision = ?
-            order by notice_number",
-            site,
-            revision,
-        )
-        .fetch_all(&self.readers)
-        .await
-        .map_err(database)?
-        .iter()
-        .map(|hash| Ok(NoticeHash(at.bytes(hash)?)))
-        .collect()
+    async fn notices_of(&self, site: &str, revision: u32) -> Result<Vec<KeptNotice>> {
+        sites::notices_of(&self.readers, site, revision).await
     }
 
     async fn erased_ids(&self, site: &str, from: [u8; 16], limit: u32) -> Result<Vec<[u8; 16]>> {
@@ -251,6 +232,10 @@ impl Transfer for SqliteStore {
             return Err(StoreError::Different);
         }
         work.commit().await.map_err(database)
+    }
+
+    async fn take_notices(&self, site: &str, revision: u32, notices: &[KeptNotice]) -> Result<()> {
+        sites::take_notices(&self.writer, site, revision, notices).await
     }
 
     async fn take_stretch(&self, site: &str, stretch: &Stretch) -> Result<()> {

@@ -337,10 +337,8 @@ impl<'a> Own<'a> {
     }
 
     async fn erase(&self) -> Result<Response, Problem> {
-        let View {
-            app, site, headers, ..
-        } = self.view;
-        origin::own(app, headers)?;
+        let View { app, site, .. } = self.view;
+        self.acts()?;
         let subject = self.visitor.subject;
         let now_ms = app.clock.now_ms();
         let sign = |leaf| erasure::sign(site.id(), leaf, now_ms, app.signer.key());
@@ -375,6 +373,22 @@ impl<'a> Own<'a> {
         Ok(response)
     }
 
+    /// Whether what is posted comes from the center's own pages, and not too often: each is a commit of its own.
+    fn acts(&self) -> Result<(), Problem> {
+        let View {
+            app,
+            site,
+            client,
+            headers,
+            ..
+        } = self.view;
+        origin::own(app, headers)?;
+        app.limits
+            .handovers
+            .check(client.address, site.id())
+            .map_err(Problem::too_many)
+    }
+
     async fn ask_restriction(&self) -> Result<Response, Problem> {
         let View { app, site, .. } = self.view;
         let since_ms = restricted_since_ms(app, site, self.visitor.subject).await?;
@@ -390,7 +404,7 @@ impl<'a> Own<'a> {
         let View {
             app, site, headers, ..
         } = self.view;
-        origin::own(app, headers)?;
+        self.acts()?;
         let Wish { r#do: wish } = body::form(headers, form).await?;
         let subject = self.visitor.subject;
         let now_ms = app.clock.now_ms();

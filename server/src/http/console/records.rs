@@ -1,6 +1,6 @@
 //! `/console/sites/{site}/records`: records looked up, given out, held, restricted and erased by their site's owner.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use assent_consent::{
     Categories, Category,
@@ -317,11 +317,21 @@ fn summary(record: &ConsentRecord) -> String {
         let names: Vec<_> = categories.into_iter().map(Category::id).collect();
         listed(&names)
     };
-    let deed = match (allowed.is_empty(), refused.is_empty()) {
-        (true, _) => "refused everything that is not necessary".to_owned(),
-        (_, true) => "allowed everything".to_owned(),
+    let is_plain = record.services.is_empty();
+    let mut deed = match (allowed.is_empty(), refused.is_empty()) {
+        (true, _) if is_plain => "refused everything that is not necessary".to_owned(),
+        (_, true) if is_plain => "allowed everything".to_owned(),
+        (true, _) => format!("refused {}", names(refused)),
+        (_, true) => format!("allowed {}", names(allowed)),
         _ => format!("allowed {} and refused {}", names(allowed), names(refused)),
     };
+    for (service, is_granted) in &record.services {
+        let _ = write!(
+            deed,
+            ", but {} {service}",
+            if *is_granted { "allowed" } else { "refused" }
+        );
+    }
     let asked = if record.asked {
         "asked by the banner, a visitor"
     } else {

@@ -6,7 +6,11 @@ mod pooler;
 use std::{
     fs,
     io::{self, BufRead as _, BufReader, Read as _},
-    os::unix::{fs::chown, process::CommandExt as _},
+    net::{Ipv4Addr, TcpListener},
+    os::unix::{
+        fs::{PermissionsExt as _, chown},
+        process::CommandExt as _,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -23,6 +27,8 @@ pub use pooler::{Pooler, program as pooler};
 const DEBIAN: &str = "/usr/lib/postgresql";
 /// The oldest version that Assent takes.
 const VERSION_MIN: u32 = 15;
+/// The port in the name of a socket, where nobody else's is in the folder.
+const PORT: u16 = 5432;
 /// The role that owns everything.
 const ROLE: &str = "assent";
 
@@ -56,6 +62,7 @@ pub struct Server {
     shell: Child,
     programs: PathBuf,
     folder: TempDir,
+    port: u16,
     made: AtomicU32,
 }
 
@@ -66,6 +73,38 @@ impl Server {
     /// # Errors
     /// There is no PostgreSQL, or it does not start: the error says what it printed.
     pub fn start(parent: &Path, durability: Durability) -> io::Result<Self> {
+        let folder = folder(parent)?;
+        let options = match durability {
+            Durability::Disk => "-c listen_addresses=",
+            Durability::None => {
+                "-c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=300"
+            }
+        };
+        Self::launch(folder, PORT, options)
+    }
+
+    /// Makes and starts one that also answers on a free port of `localhost`, with a certificate and its key in PEM.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_with_tls(parent: &Path, certificate: &str, key: &str) -> io::Result<Self> {
+        let folder = folder(parent)?;
+        for (name, text) in [("tls.crt", certificate), ("tls.key", key)] {
+            let file = folder.path().join(name);
+            fs::write(&file, text)?;
+            // It takes no key that others may read.
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
+            give(&file)?;
+        }
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let options = format!(
+            "-p {port} -c listen_addresses=localhost -c fsync=off -c ssl=on -c ssl_cert_file={0}/tls.crt -c ssl_key_file={0}/tls.key",
+            folder.path().display()
+        );
+        Self::launch(folder, port, &options)
+    }
+
+    fn launch(folder: TempDir, port: u16, options: &str) -> io::Result<Self> {
         let programs = programs().ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::NotFound,
@@ -73,13 +112,6 @@ impl Server {
                  its programs in PG_BIN.",
             )
         })?;
-        let folder = tempfile::Builder::new().prefix("pg").tempdir_in(parent)?;
-        let options = match durability {
-            Durability::Disk => "-c listen_addresses=",
-            Durability::None => {
-                "-c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=300"
-            }
-        };
         let mut shell = Command::new("sh");
         shell
             .args(["-c", SCRIPT, "sh"])
@@ -91,7 +123,6 @@ impl Server {
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         if let Some((user, group)) = unprivileged()? {
-            chown(folder.path(), Some(user), Some(group))?;
             shell.uid(user).gid(group);
         }
         let mut shell = shell.spawn()?;
@@ -107,6 +138,7 @@ impl Server {
             shell,
             programs,
             folder,
+            port,
             made: AtomicU32::new(0),
         };
         if said.trim() == "ready" {
@@ -131,9 +163,15 @@ impl Server {
     /// The address of a database.
     pub fn address(&self, database: &str) -> String {
         format!(
-            "postgres://{ROLE}@localhost/{database}?host={}",
+            "postgres://{ROLE}@localhost:{}/{database}?host={}",
+            self.port,
             self.socket().display()
         )
+    }
+
+    /// The port that is in the name of its socket, and on which it answers if it does so by TLS.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// The folder of the server's socket.
@@ -186,6 +224,7 @@ impl Server {
             ])
             .arg("--host")
             .arg(self.socket())
+            .args(["--port", &self.port.to_string()])
             .args(["--command", sql])
             .stdin(Stdio::null())
             .output()?;
@@ -235,6 +274,21 @@ pub fn programs() -> Option<PathBuf> {
 fn is_root() -> io::Result<bool> {
     let id = Command::new("id").arg("-u").output()?;
     Ok(id.stdout.trim_ascii() == b"0")
+}
+
+/// A new folder that belongs to whom the server runs as.
+fn folder(parent: &Path) -> io::Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix("pg").tempdir_in(parent)?;
+    give(folder.path())?;
+    Ok(folder)
+}
+
+/// Gives a file to whom the server runs as.
+fn give(file: &Path) -> io::Result<()> {
+    match unprivileged()? {
+        Some((user, group)) => chown(file, Some(user), Some(group)),
+        None => Ok(()),
+    }
 }
 
 /// User and group to run as in place of root; `None` for everybody else.

@@ -2,14 +2,14 @@
 
 use std::{
     env, fs, io,
-    os::unix::{fs::chown, net::UnixStream, process::CommandExt as _},
+    os::unix::{net::UnixStream, process::CommandExt as _},
     path::PathBuf,
     process::{Child, Command, Stdio},
     thread,
     time::Duration,
 };
 
-use crate::{ROLE, Server, unprivileged};
+use crate::{ROLE, Server, give, unprivileged};
 
 const PORT: u16 = 6432;
 const POLLS_MAX: u32 = 100;
@@ -61,8 +61,8 @@ impl<'a> Pooler<'a> {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
+        give(&settings)?;
         if let Some((user, group)) = unprivileged()? {
-            chown(&settings, Some(user), Some(group))?;
             shell.uid(user).gid(group);
         }
         let pooler = Self {
