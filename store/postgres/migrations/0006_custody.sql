@@ -27,15 +27,14 @@ create table restriction (
 
 -- What was done with a record, and by whom. Append-only; it names records that were erased as well, by their ids only.
 create table trail (
-    number bigint generated always as identity primary key,
+    number bigint not null generated always as identity,
     at_ms bigint not null,
     site_number integer not null references site (number),
     owner_id uuid references owner (id), -- null: on the visitor's request
     record_id uuid not null,
-    deed text collate "C" not null -- assent_store::Deed
+    deed text collate "C" not null, -- assent_store::Deed
+    primary key (site_number, number)
 );
-
-create index trail_by_site on trail (site_number, number);
 
 -- How the last look for records that are kept for too long went.
 create table retention (

@@ -368,12 +368,15 @@ pub(crate) async fn trail(database: &Database, site: &str, limit: u32) -> Result
     let mut view = database.view().await?;
     let found = sqlx::query!(
         r#"select at_ms, email as "email?", deed, record_id
-        from site
-        join trail on trail.site_number = site.number
+        from (
+            select *
+            from trail
+            where site_number = (select number from site where id = $1)
+            order by number desc
+            limit $2
+        ) as trail
         left join owner on owner.id = owner_id
-        where site.id = $1
-        order by trail.number desc
-        limit $2"#,
+        order by trail.number desc"#,
         site,
         i64::from(limit),
     )

@@ -202,9 +202,8 @@ pub(crate) async fn erasures(database: &Database, site: &str, from: u64, limit: 
     let mut view = database.view().await?;
     let rows = sqlx::query!(
         "select leaf, erased_at_ms, signature
-        from site
-        join erasure on site_number = site.number
-        where site.id = $1 and leaf >= $2
+        from erasure
+        where site_number = (select number from site where id = $1) and leaf >= $2
         order by leaf
         limit $3",
         site,

@@ -167,9 +167,8 @@ pub(crate) async fn size(database: &Database, site: &str) -> Result<u64> {
     let mut view = database.view().await?;
     let end = sqlx::query_scalar!(
         r#"select first + length(body) / 32 as "end!"
-        from site
-        join ledger_part on ledger_part.site_number = site.number and level = 0
-        where site.id = $1
+        from ledger_part
+        where site_number = (select number from site where id = $1) and level = 0
         order by first desc
         limit 1"#,
         site,
@@ -250,9 +249,8 @@ pub(crate) async fn last_head(database: &Database, site: &str) -> Result<Option<
     let row = sqlx::query_as!(
         HeadRow,
         "select size, note, made_at_ms
-        from site
-        join checkpoint on site_number = site.number
-        where site.id = $1
+        from checkpoint
+        where site_number = (select number from site where id = $1)
         order by size desc
         limit 1",
         site,
@@ -269,9 +267,8 @@ pub(crate) async fn heads(database: &Database, site: &str, from: u64, limit: u32
     let rows = sqlx::query_as!(
         HeadRow,
         "select size, note, made_at_ms
-        from site
-        join checkpoint on site_number = site.number
-        where site.id = $1 and size >= $2
+        from checkpoint
+        where site_number = (select number from site where id = $1) and size >= $2
         order by size
         limit $3",
         site,

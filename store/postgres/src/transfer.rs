@@ -83,9 +83,8 @@ impl Transfer for PostgresStore {
             let mut view = self.database.view().await?;
             let traces = sqlx::query_scalar!(
                 "select trace
-                from site
-                join erased_id on site_number = site.number
-                where site.id = $1 and trace >= $2
+                from erased_id
+                where site_number = (select number from site where id = $1) and trace >= $2
                 order by trace
                 limit $3",
                 site,
@@ -142,9 +141,8 @@ impl Transfer for PostgresStore {
             let mut view = self.database.view().await?;
             let hour = sqlx::query_scalar!(
                 "select hour
-                from site
-                join rollup on site_number = site.number
-                where site.id = $1 and hour >= $2
+                from rollup
+                where site_number = (select number from site where id = $1) and hour >= $2
                 order by hour
                 limit 1",
                 site,
