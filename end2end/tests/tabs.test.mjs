@@ -67,6 +67,8 @@ test('a page that comes back from the back-forward cache takes over what was cho
   const other = await visitor.open();
   await other.evaluate(() => { BroadcastChannel.prototype.postMessage = () => {}; });
   await control(other, 'accept').click();
+  // Each page is a process of its own, which the cookie reaches when it reaches it.
+  await page.waitForFunction(() => document.cookie.includes('assent-shop='));
   await page.evaluate(() => window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
   await hasRun(page, ['gtag', 'gtm', 'hotjar', 'pixel']);
   assert.equal(await banner(page).count(), 0);

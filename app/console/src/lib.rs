@@ -18,6 +18,7 @@ mod frame;
 mod notices;
 mod rates;
 mod records;
+mod table;
 mod third_parties;
 
 pub use access::{SetPasswordPage, SignInPage, set_password, sign_in};

@@ -1,3 +1,7 @@
+use crate::table::{
+    Head::{Plain, Words},
+    scrolling,
+};
 use leptos::prelude::*;
 
 use crate::frame::{Frame, Page, framed};
@@ -65,19 +69,7 @@ pub fn notices(page: &NoticesPage<'_>) -> String {
                 "Each rule and language has a notice of its own: all texts, layout and styles. It is kept for ever under \
                 its SHA-256, which stands in every consent record made on it."
             </p>
-            <div class="scroll" role="region" aria-label="Notices, scrolls" tabindex="0">
-                <table>
-                    <thead>
-                        <tr>
-                            <th scope="col">"Rule and language"</th>
-                            <th scope="col">"Revisions"</th>
-                            <th scope="col">"First published"</th>
-                            <th scope="col" class="word">"SHA-256"</th>
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
+            {scrolling("Notices", "", [Plain("Rule and language"), Plain("Revisions"), Plain("First published"), Words("SHA-256")], rows)}
             {shortened}
         </section>
     };

@@ -1,3 +1,7 @@
+use crate::table::{
+    Head::{Plain, Words},
+    scrolling,
+};
 use leptos::prelude::*;
 
 use crate::{
@@ -271,19 +275,7 @@ fn holds(page: &RecordsPage<'_>) -> AnyView {
     view! {
         <section class="card" aria-labelledby="holds">
             <h2 id="holds">"Legal holds"</h2>
-            <div class="scroll held" role="region" aria-label="Legal holds, scrolls" tabindex="0">
-                <table>
-                    <thead>
-                        <tr>
-                            <th scope="col">"Record"</th>
-                            <th scope="col" class="word">"Reason"</th>
-                            <th scope="col">"Held until"</th>
-                            <th scope="col">"Erasure asked for"</th>
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
+            {scrolling("Legal holds", "held", [Plain("Record"), Words("Reason"), Plain("Held until"), Plain("Erasure asked for")], rows)}
         </section>
     }
     .into_any()
@@ -323,19 +315,7 @@ fn trail(page: &RecordsPage<'_>) -> AnyView {
     view! {
         <section class="card" aria-labelledby="trail">
             <h2 id="trail">"Audit trail"</h2>
-            <div class="scroll" role="region" aria-label="Audit trail, scrolls" tabindex="0">
-                <table>
-                    <thead>
-                        <tr>
-                            <th scope="col">"When"</th>
-                            <th scope="col" class="word">"What"</th>
-                            <th scope="col" class="word">"Who"</th>
-                            <th scope="col">"Record"</th>
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
+            {scrolling("Audit trail", "", [Plain("When"), Words("What"), Words("Who"), Plain("Record")], rows)}
         </section>
     }
     .into_any()

@@ -1,3 +1,7 @@
+use crate::table::{
+    Head::{Plain, Words},
+    scrolling,
+};
 use assent_consent::{Category, site::BlockingMode};
 use leptos::prelude::*;
 
@@ -252,21 +256,7 @@ fn table(page: &ThirdPartiesPage<'_>) -> AnyView {
             <p class="note">
                 "Page views on which each was loaded though the visitor had not granted what it waits for."
             </p>
-            <div class="scroll hosts" role="region" aria-label="Third parties, scrolls" tabindex="0">
-                <table>
-                    <thead>
-                        <tr>
-                            <th scope="col">"Host"</th>
-                            <th scope="col" class="word">"Would wait for"</th>
-                            <th scope="col" class="word">"Loaded as"</th>
-                            <th scope="col">"7 days"</th>
-                            <th scope="col">"30 days"</th>
-                            <th scope="col">"Last seen"</th>
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
+            {scrolling("Third parties", "hosts", [Plain("Host"), Words("Would wait for"), Words("Loaded as"), Plain("7 days"), Plain("30 days"), Plain("Last seen")], rows)}
         </section>
     }
     .into_any()

@@ -1,22 +1,7 @@
-/** For parts that rewrite marks before the gate looks. */
+/** What the gate can hold. */
 
-/** What the gate can hold. A script that is not `text/plain` has run. */
-export const HOLDABLE =
-  'script[type="text/plain"],iframe,img,source,video,audio,track,object,embed,link,style'.split(',');
+/** Elements that a placeholder can stand for. */
+export const EMBEDS = 'iframe,video,audio,object,embed';
 
-/** Calls `rewrite` for each element of the page that matches, now and whenever one is added; returns what does so
-    once more for the whole page. Called before the host observes, so that it comes first. */
-export function early(selector: string, rewrite: (tag: HTMLElement) => void): () => void {
-  const look = (root: Document | Element) => root.querySelectorAll<HTMLElement>(selector).forEach(rewrite);
-  look(document);
-  new MutationObserver((mutations) => {
-    for (const { addedNodes } of mutations) {
-      for (const node of addedNodes) {
-        if (!(node instanceof HTMLElement)) continue;
-        if (node.matches(selector)) rewrite(node);
-        look(node);
-      }
-    }
-  }).observe(document, { childList: true, subtree: true });
-  return () => look(document);
-}
+/** Elements that can be held. A script of any other type has run. */
+export const HOLDABLE = `script[type="text/plain"],img,source,track,link,style,${EMBEDS}`;

@@ -1,15 +1,12 @@
 /** Holds and releases the marked tags of the page. */
 import { FREE, HELD } from './answer';
-import { EMBEDS } from './embeds';
 import { emit } from './events';
 import { allowed, released } from './gate';
+import { EMBEDS, HOLDABLE } from './holdable';
 import { loader } from './loader';
 
 /** Marked by the owner, or held by the inline stub because of its host. */
 const MARKED = '[data-category],[data-assent-host]';
-
-/** What can be held. A script of any other type has run. */
-const HOLDABLE = `script[type="text/plain"],img,source,track,link,style,${EMBEDS}`;
 
 /** Attributes that load or apply something. A tag that waits has them as `data-…`. */
 const LIVE = ['src', 'srcset', 'poster', 'href', 'data'];

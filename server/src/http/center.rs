@@ -20,8 +20,8 @@ use assent_consent::{
 use axum::{
     Router,
     body::Body,
-    extract::{Path, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    extract::{FromRequestParts, Path, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -117,31 +117,27 @@ fn cookie_name(site: &Site) -> String {
     format!("assent-center-{}", site.id())
 }
 
-async fn show(
-    State(app): State<AppState>,
-    client: Client,
-    Path(id): Path<String>,
-    Query(asked): Query<Asked>,
-    headers: HeaderMap,
-) -> Response {
-    let site = match find(&app, &id) {
-        Ok(site) => site,
-        Err(response) => return response,
-    };
+async fn show(view: View) -> Response {
+    let View {
+        app,
+        site,
+        client,
+        asked,
+        headers,
+    } = &view;
     let mut news = asked.saved.is_some().then_some(News::Saved);
     if let Some(token) = &asked.t {
         // Only from the site's own pages: a link from elsewhere could make the visitor go on as the subject of
         // whoever made it. The host asks the browser to send the origin, whatever the page's policy.
-        let from = text(&headers, header::REFERER).and_then(|address| site.origin_of(address));
+        let from = text(headers, header::REFERER).and_then(|address| site.origin_of(address));
         let taken = match from {
-            Some(_) => take(&app, client, &site, token).await,
+            Some(_) => take(app, *client, site, token).await,
             None => Ok(None),
         };
         match taken {
             Ok(Some(key)) => {
                 if let Some(visitor) = Visitor::new(key, from) {
-                    let to = address(&site, "", asked.lang.as_deref(), &headers, false);
-                    return page::see_other(&to, &[visitor.cookie(&app, &site)]);
+                    return page::see_other(&view.address(""), &[visitor.cookie(app, site)]);
                 }
                 news = Some(News::LinkExpired);
             }
@@ -149,14 +145,7 @@ async fn show(
             Err(problem) => return unavailable(problem.status()),
         }
     }
-    let visitor = Visitor::read(&site, &headers);
-    let view = View {
-        app: &app,
-        site: &site,
-        client,
-        wanted: asked.lang.as_deref(),
-        headers: &headers,
-    };
+    let visitor = Visitor::read(site, headers);
     view.render(StatusCode::OK, visitor.as_ref(), news).await
 }
 
@@ -241,32 +230,18 @@ fn switched(fields: &BTreeMap<String, String>, offered: &BTreeMap<String, Catego
     (granted.into(), answers)
 }
 
-async fn decide(
-    State(app): State<AppState>,
-    client: Client,
-    Path(id): Path<String>,
-    Query(asked): Query<Asked>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    let site = match find(&app, &id) {
-        Ok(site) => site,
-        Err(response) => return response,
-    };
-    let visitor = Visitor::read(&site, &headers);
-    match store(&app, &site, client, visitor.clone(), &headers, body).await {
-        Ok(visitor) => {
-            let to = address(&site, "", asked.lang.as_deref(), &headers, true);
-            page::see_other(&to, &[visitor.cookie(&app, &site)])
-        }
+async fn decide(view: View, body: Body) -> Response {
+    let View {
+        app,
+        site,
+        client,
+        headers,
+        ..
+    } = &view;
+    let visitor = Visitor::read(site, headers);
+    match store(app, site, *client, visitor.clone(), headers, body).await {
+        Ok(visitor) => page::see_other(&view.saved(), &[visitor.cookie(app, site)]),
         Err(problem) => {
-            let view = View {
-                app: &app,
-                site: &site,
-                client,
-                wanted: asked.lang.as_deref(),
-                headers: &headers,
-            };
             view.render(problem.status(), visitor.as_ref(), Some(News::Failed))
                 .await
         }
@@ -326,15 +301,14 @@ async fn store(
 /// Only where the key was made here. Who came with a key of the site's has it there still, and the site asks with
 /// that one: so no token ever carries a key from one browser into another.
 async fn back(
-    State(app): State<AppState>,
-    client: Client,
-    Path(id): Path<String>,
-    headers: HeaderMap,
+    View {
+        app,
+        site,
+        client,
+        headers,
+        ..
+    }: View,
 ) -> Response {
-    let site = match find(&app, &id) {
-        Ok(site) => site,
-        Err(response) => return response,
-    };
     // Followed on the center's own page only, so that no other page can send a visitor back with a token.
     if !origin::is_followed_here(&headers) {
         return page::see_other(&format!("/c/{}", site.id()), &[]);
@@ -421,17 +395,6 @@ fn objections(headers: &HeaderMap) -> Objections {
         .and(Objections::DNT, is_on(DNT))
 }
 
-#[expect(clippy::result_large_err, reason = "the answer is sent as it is")]
-fn find(app: &App, id: &str) -> Result<Arc<Site>, Response> {
-    app.published.site(id).ok_or_else(|| {
-        message(
-            StatusCode::NOT_FOUND,
-            "Unknown site",
-            "There is no privacy center at this address. Please follow the link on the website again.",
-        )
-    })
-}
-
 fn unavailable(status: StatusCode) -> Response {
     message(
         status,
@@ -452,22 +415,6 @@ fn message(status: StatusCode, title: &str, text: &str) -> Response {
     page::html(status, html)
 }
 
-/// Address of a page of the center in the language that the visitor asked for.
-fn address(site: &Site, page: &str, wanted: Option<&str>, headers: &HeaderMap, saved: bool) -> String {
-    let mut query = Vec::new();
-    if wanted.is_some() {
-        query.push(format!("lang={}", language(site, wanted, headers)));
-    }
-    if saved {
-        query.push("saved=1".to_owned());
-    }
-    if query.is_empty() {
-        format!("/c/{}{page}", site.id())
-    } else {
-        format!("/c/{}{page}?{}", site.id(), query.join("&"))
-    }
-}
-
 /// The language of a page: the one wanted, else the first that the browser asks for and the site offers.
 pub(crate) fn language<'a>(site: &'a Site, wanted: Option<&str>, headers: &HeaderMap) -> &'a str {
     let languages = &site.revision.config.languages;
@@ -485,23 +432,70 @@ struct Past {
     is_restricted: bool,
 }
 
-/// What a page is made of.
-struct View<'a> {
-    app: &'a App,
-    site: &'a Site,
+/// A request for a page of a site's center; who asks for an unknown site is told so.
+struct View {
+    app: AppState,
+    site: Arc<Site>,
     client: Client,
-    wanted: Option<&'a str>,
-    headers: &'a HeaderMap,
+    asked: Asked,
+    headers: HeaderMap,
 }
 
-impl View<'_> {
+impl FromRequestParts<AppState> for View {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Response> {
+        let client = Client::from_request_parts(parts, app)
+            .await
+            .map_err(|never| match never {})?;
+        let Path(id) = Path::<String>::from_request_parts(parts, app)
+            .await
+            .map_err(IntoResponse::into_response)?;
+        let Query(asked) = Query::from_request_parts(parts, app)
+            .await
+            .map_err(IntoResponse::into_response)?;
+        let site = app.published.site(&id).ok_or_else(|| {
+            message(
+                StatusCode::NOT_FOUND,
+                "Unknown site",
+                "There is no privacy center at this address. Please follow the link on the website again.",
+            )
+        })?;
+        Ok(Self {
+            app: AppState::clone(app),
+            site,
+            client,
+            asked,
+            headers: parts.headers.clone(),
+        })
+    }
+}
+
+impl View {
     /// Address of a page of the center, empty for the center itself, in the language that the visitor asked for.
     fn address(&self, page: &str) -> String {
-        address(self.site, page, self.wanted, self.headers, false)
+        let address = format!("/c/{}{page}", self.site.id());
+        match self.asked.lang.as_deref() {
+            None => address,
+            wanted => format!("{address}?lang={}", language(&self.site, wanted, &self.headers)),
+        }
+    }
+
+    /// Address of the center once a choice is saved.
+    fn saved(&self) -> String {
+        let center = self.address("");
+        let joint = if center.contains('?') { '&' } else { '?' };
+        format!("{center}{joint}saved=1")
+    }
+
+    /// What the site shows to this visitor.
+    fn variant(&self) -> Result<&Variant, Problem> {
+        let wanted = self.asked.lang.as_deref();
+        loader::choose(&self.app, &self.site, self.client, wanted, &self.headers)
     }
 
     async fn render(&self, status: StatusCode, visitor: Option<&Visitor>, news: Option<News>) -> Response {
-        let variant = loader::choose(self.app, self.site, self.client, self.wanted, self.headers);
+        let variant = self.variant();
         let past = match visitor {
             Some(visitor) => self.past(visitor.subject).await,
             None => Ok(Past::default()),
@@ -519,7 +513,7 @@ impl View<'_> {
         let site = self.site.id();
         let store = &self.app.store;
         let records = store.history(site, subject, HISTORY_LEN).await?;
-        let taken_back = handover::taken_back(self.app, site, subject).await?;
+        let taken_back = handover::taken_back(&self.app, site, subject).await?;
         let (records, kept) = records
             .into_iter()
             .partition(|record| !taken_back.contains(&record.id));
@@ -550,7 +544,7 @@ impl View<'_> {
         let rule = revision.config.rules.iter().find(|rule| rule.id == notice.rule);
         let mut before_choice = rule.map_or(Categories::NECESSARY, Rule::before_choice);
         let honours = rule.map(Rule::honours).unwrap_or_default();
-        let objections = objections(self.headers);
+        let objections = objections(&self.headers);
         if objections.meets(honours) {
             before_choice = before_choice.without(Category::Targeting.set());
         }

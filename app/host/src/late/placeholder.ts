@@ -1,6 +1,6 @@
 /** Stands in the place of each held embed: what it is, from whom, and the buttons that load it. */
 import { FREE, HELD } from '../answer';
-import { EMBEDS } from '../embeds';
+import { EMBEDS } from '../holdable';
 import type { Category } from '../../../types/assent';
 import type { Host } from '../host';
 import { SERVICE } from '../services';

@@ -1,5 +1,6 @@
 /** Marks of other consent managers, rewritten to Assent's own before the gate looks. */
-import { early, HOLDABLE } from '../holdable';
+import { ahead } from '../ahead';
+import { HOLDABLE } from '../holdable';
 import type { Host } from '../host';
 
 declare const PARTS: ((host: Host) => void)[];
@@ -47,5 +48,5 @@ PARTS.push(({ loader }) => {
     }
   }
 
-  early(HOLDABLE.join(), translate);
+  ahead(HOLDABLE, translate);
 });

@@ -1,6 +1,7 @@
 /** The choice per service. In the loaders of sites that offer it. */
+import { ahead } from '../ahead';
 import { FREE } from '../answer';
-import { early, HOLDABLE } from '../holdable';
+import { HOLDABLE } from '../holdable';
 import type { Host, Services } from '../host';
 import { listed, SERVICE } from '../services';
 
@@ -8,7 +9,7 @@ declare const PARTS: ((host: Host) => void)[];
 declare const COOKIES: string;
 
 const CATEGORIES = ['necessary', 'performance', 'functional', 'targeting'] as const;
-const TAGS = HOLDABLE.map((tag) => `${tag}[data-service]`).join();
+const TAGS = HOLDABLE.split(',').map((tag) => `${tag}[data-service]`).join();
 
 PARTS.push((host) => {
   const { assent, byHost, loader } = host;
@@ -52,7 +53,7 @@ PARTS.push((host) => {
   }
 
   // Whatever has the gate applied, in the midst of a script even: the category must not decide first.
-  host.before.push(early(TAGS, mark));
+  host.before.push(ahead(TAGS, mark));
 
   assent.set = (wanted) => host.set!(wanted, 'api');
   host.set = ({ services: wanted = {}, ...categories }, method) => {

@@ -1,5 +1,5 @@
-//! What a visitor can do with what is stored: see it, take it along, restrict its use, have it erased. All of it is for whoever has the
-//! center's cookie; everybody else is sent to the center.
+//! What a visitor can do with what is stored: see it, take it along, restrict its use, have it erased. All of it is
+//! for whoever has the center's cookie; everybody else is sent to the center.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     App, AppState, Asked, Body, Client, HeaderMap, HeaderValue, IntoResponse as _, Path, Problem, Query,
     Response, Router, Site, State, StatusCode, Uuid, Variant, View, Visitor, assets, body, clock, cookie,
-    find, get, header, loader, moment, notices, origin, page, site, unavailable,
+    get, header, loader, moment, notices, origin, page, site, unavailable,
 };
 use crate::confirmation::{self, Confirmation};
 
@@ -163,53 +163,29 @@ fn replay_path(record: &ConsentRecord) -> String {
     notices::replay_path(&record.site, record.notice)
 }
 
-async fn data(
-    State(app): State<AppState>,
-    client: Client,
-    Path(id): Path<String>,
-    Query(asked): Query<Asked>,
-    headers: HeaderMap,
-) -> Result<Response, Response> {
-    let site = find(&app, &id)?;
-    let own = Own::new(view(&app, &site, client, &asked, &headers))?;
+async fn data(view: View) -> Result<Response, Response> {
+    let own = Own::new(&view)?;
     own.data().await.map_err(|problem| failed(&problem))
 }
 
-async fn ask(
-    State(app): State<AppState>,
-    client: Client,
-    Path(id): Path<String>,
-    Query(asked): Query<Asked>,
-    headers: HeaderMap,
-) -> Result<Response, Response> {
-    let site = find(&app, &id)?;
-    let own = Own::new(view(&app, &site, client, &asked, &headers))?;
+async fn ask(view: View) -> Result<Response, Response> {
+    let own = Own::new(&view)?;
     own.ask().await.map_err(|problem| failed(&problem))
 }
 
-async fn ask_restriction(
-    State(app): State<AppState>,
-    client: Client,
-    Path(id): Path<String>,
-    Query(asked): Query<Asked>,
-    headers: HeaderMap,
-) -> Result<Response, Response> {
-    let site = find(&app, &id)?;
-    let own = Own::new(view(&app, &site, client, &asked, &headers))?;
+async fn ask_restriction(view: View) -> Result<Response, Response> {
+    let own = Own::new(&view)?;
     own.ask_restriction().await.map_err(|problem| failed(&problem))
 }
 
-async fn restrict(
-    State(app): State<AppState>,
-    client: Client,
-    Path(id): Path<String>,
-    Query(asked): Query<Asked>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Response> {
-    let site = find(&app, &id)?;
-    let own = Own::new(view(&app, &site, client, &asked, &headers))?;
+async fn restrict(view: View, body: Body) -> Result<Response, Response> {
+    let own = Own::new(&view)?;
     own.restrict(body).await.map_err(|problem| failed(&problem))
+}
+
+async fn erase(view: View) -> Result<Response, Response> {
+    let own = Own::new(&view)?;
+    own.erase().await.map_err(|problem| failed(&problem))
 }
 
 #[derive(Deserialize)]
@@ -224,41 +200,13 @@ enum Restrict {
     Lift,
 }
 
-async fn erase(
-    State(app): State<AppState>,
-    client: Client,
-    Path(id): Path<String>,
-    Query(asked): Query<Asked>,
-    headers: HeaderMap,
-) -> Result<Response, Response> {
-    let site = find(&app, &id)?;
-    let own = Own::new(view(&app, &site, client, &asked, &headers))?;
-    own.erase().await.map_err(|problem| failed(&problem))
-}
-
 fn failed(problem: &Problem) -> Response {
     unavailable(problem.status())
 }
 
-fn view<'a>(
-    app: &'a App,
-    site: &'a Site,
-    client: Client,
-    asked: &'a Asked,
-    headers: &'a HeaderMap,
-) -> View<'a> {
-    View {
-        app,
-        site,
-        client,
-        wanted: asked.lang.as_deref(),
-        headers,
-    }
-}
-
 /// A page about what is stored of the visitor who asks.
 struct Own<'a> {
-    view: View<'a>,
+    view: &'a View,
     visitor: Visitor,
     variant: &'a Variant,
     language: &'static str,
@@ -269,12 +217,11 @@ struct Own<'a> {
 impl<'a> Own<'a> {
     /// Who has no key is sent to the center.
     #[expect(clippy::result_large_err, reason = "the answer is sent as it is")]
-    fn new(view: View<'a>) -> Result<Self, Response> {
-        let Some(visitor) = Visitor::read(view.site, view.headers) else {
+    fn new(view: &'a View) -> Result<Self, Response> {
+        let Some(visitor) = Visitor::read(&view.site, &view.headers) else {
             return Err(page::see_other(&view.address(""), &[]));
         };
-        let variant = loader::choose(view.app, view.site, view.client, view.wanted, view.headers);
-        let variant = variant.map_err(|problem| failed(&problem))?;
+        let variant = view.variant().map_err(|problem| failed(&problem))?;
         let (language, texts) = texts(&variant.notice.language).map_err(|problem| failed(&problem))?;
         Ok(Self {
             center: view.address(""),

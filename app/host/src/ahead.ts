@@ -1,0 +1,18 @@
+/** For parts that rewrite marks before the gate looks. */
+
+/** Calls `rewrite` for each element of the page that matches, now and whenever one is added; returns what does so
+    once more for the whole page. Called before the host observes, so that it comes first. */
+export function ahead(selector: string, rewrite: (tag: HTMLElement) => void): () => void {
+  const look = (root: Document | Element) => root.querySelectorAll<HTMLElement>(selector).forEach(rewrite);
+  look(document);
+  new MutationObserver((mutations) => {
+    for (const { addedNodes } of mutations) {
+      for (const node of addedNodes) {
+        if (!(node instanceof HTMLElement)) continue;
+        if (node.matches(selector)) rewrite(node);
+        look(node);
+      }
+    }
+  }).observe(document, { childList: true, subtree: true });
+  return () => look(document);
+}

@@ -1,2 +1,0 @@
-/** Elements that a placeholder can stand for. */
-export const EMBEDS = 'iframe,video,audio,object,embed';
