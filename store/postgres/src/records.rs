@@ -601,15 +601,12 @@ pub(crate) async fn log_records(
             site.id as site, record.id, version, subject, record.revision, hash, rule, language, method,
             performance, functional, targeting, services, asked, gpc, dnt,
             previous_id, decided_at_ms, received_at_ms, expires_at_ms, salt, leaf
-        from (
-            select *
-            from record
-            where site_number = (select number from site where id = $1) and leaf >= $2
-            order by leaf
-            limit $3
+        from site
+        cross join lateral (
+            select * from record where site_number = site.number and leaf >= $2 order by leaf limit $3
         ) as record
-        join site on site.number = record.site_number
-        join notice on notice.site_number = record.site_number and notice.number = notice_number
+        join notice on notice.site_number = site.number and notice.number = notice_number
+        where site.id = $1
         order by leaf",
         site,
         i64::try_from(from).unwrap_or(i64::MAX),
