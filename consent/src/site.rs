@@ -71,6 +71,9 @@ pub struct SiteConfig {
     /// Whether the visitor can choose among the services of a category one by one.
     #[serde(default)]
     pub service_choice: bool,
+    /// Whether the site's pages require Trusted Types of their scripts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trusted_types: bool,
     /// How the controller is reached. Exports of records name it; the Kantara format cannot do without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<Contact>,
