@@ -32,7 +32,10 @@ pub const OWN_SERVICE: &str = "assent";
 /// Everything about a site that its owner decides. Published as an immutable, numbered revision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, as the owner writes it")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, as the owner writes it"
+)]
 pub struct SiteConfig {
     /// Public id: 3 to 40 of `a`–`z`, `0`–`9` and `-`.
     pub id: String,
