@@ -92,7 +92,7 @@ before(async () => {
   shop = await world();
   const declared = shop.config.services.map((service) => (service.id === 'youtube' ? { ...service, hosts: ['declared.vendor.example'] } : service));
   await shop.server.publish({ ...shop.config, id: 'wall', blocking: { mode: 'enforce' }, services: declared });
-  await until(async () => (await fetch(`${shop.server.url}/s/wall.js`)).ok, 'the second site', 30_000);
+  await until(async () => (await fetch(`${shop.server.url}/s/wall.js`)).ok, 'the second site', 90_000);
   for (const { name, text, tag, site = 'shop' } of cases) {
     shop.pages.set(`/${name}`, { body: text.replace('<!-- loader -->', shop.tag(tag).replace('/s/shop.js', `/s/${site}.js`)) });
   }

@@ -15,7 +15,7 @@ async function publish(change) {
   const old = await loader();
   change(shop.config);
   await shop.server.publish(shop.config);
-  await until(async () => (await loader()) !== old, 'the new revision');
+  await until(async () => (await loader()) !== old, 'the new revision', 90_000);
 }
 
 /** The same visitor, without the loader in the cache: as after the five minutes for which it is fresh. */

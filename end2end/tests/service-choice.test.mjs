@@ -350,7 +350,7 @@ test('a new revision with other services still reads the choice; asked again, wh
     const old = await loader();
     change(shop.config);
     await shop.server.publish(shop.config);
-    await until(async () => (await loader()) !== old, 'the new revision', 30_000);
+    await until(async () => (await loader()) !== old, 'the new revision', 90_000);
   };
   const again = async (visitor) => {
     const storageState = await visitor.context.storageState();

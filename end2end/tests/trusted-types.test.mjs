@@ -27,7 +27,7 @@ before(async () => {
   };
   for (const [id, change] of Object.entries(sites)) {
     await shop.server.publish({ ...shop.config, ...change, id });
-    await until(async () => (await fetch(`${shop.server.url}/s/${id}.js`)).ok, id, 30_000);
+    await until(async () => (await fetch(`${shop.server.url}/s/${id}.js`)).ok, id, 90_000);
   }
   const serve = (path, policy, site = 'shop') => {
     const tag = shop.tag('async').replace('/s/shop.js', `/s/${site}.js`);
