@@ -10,7 +10,7 @@ use crate::{
     config::Config,
     demo, embed,
     ledger::command::{self, Earlier, Outcome, Place},
-    publish,
+    policies, publish,
     serve::{self, Failure},
 };
 
@@ -263,7 +263,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         Command::Csp { site, options } => {
             let config = options.config()?;
             let site = serve::published(&config, &site)?;
-            print(&embed::policies(
+            print(&policies::policies(
                 &config.server.origin(config.server.listen),
                 &site,
             ))?;

@@ -25,6 +25,7 @@ mod ledger;
 mod limits;
 mod listen;
 mod negotiate;
+mod policies;
 mod publish;
 mod random;
 mod retention;
