@@ -65,7 +65,7 @@ async fn keep(app: &App, site: &str, retention_days: u16) -> Result<()> {
         after: None,
         limit: BATCH,
     };
-    let sign = |leaf| erasure::sign(site, leaf, now_ms, app.signer.key());
+    let sign = |leaf, entry| erasure::sign(site, leaf, &entry, now_ms, app.signer.key());
     let (mut erased, mut spared) = (0, 0);
     loop {
         let batch = app.store.erase_due(site, &due, now_ms, &sign).await?;

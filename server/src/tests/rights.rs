@@ -209,7 +209,9 @@ async fn a_restriction_is_confirmed_seen_and_lifted_by_its_visitor_only() {
     let order = assent_store::Order::LiftRestriction;
     let owner = app
         .store
-        .carry_out("shop", id_of(1), uuid::Uuid::nil(), &order, NOW_MS, &|_| [0; 64])
+        .carry_out("shop", id_of(1), uuid::Uuid::nil(), &order, NOW_MS, &|_, _| {
+            [0; 64]
+        })
         .await
         .unwrap();
     assert_eq!(owner, assent_store::Outcome::Restricted);

@@ -58,9 +58,10 @@ pub(crate) async fn forget(
     };
     let rows = going
         .iter()
-        .map(|record| {
+        .zip(entries(work, site_number, going).await?)
+        .map(|(record, entry)| {
             let trace = Uuid::from_bytes(trace(record.id));
-            let signature = hex::encode(sign(at.number(record.leaf)?));
+            let signature = hex::encode(sign(at.number(record.leaf)?, entry));
             Ok((record.id, record.subject, record.leaf, trace, signature))
         })
         .collect::<Result<Vec<_>>>()?;
@@ -125,6 +126,32 @@ pub(crate) async fn erase(
     let only = only.as_ref().map(|id| id.as_bytes().as_slice());
     let subject_id = subject.0.as_slice();
     let rows = sqlx::query!(
+/// The records' entries, as they stand in the site's log, in the order of the records.
+async fn entries(work: &mut SqliteConnection, site_number: i64, going: &[Going]) -> Result<Vec<[u8; 32]>> {
+    let at = Cell {
+        table: "ledger_tile",
+        column: "body",
+    };
+    let leaves: Vec<_> = going.iter().map(|record| record.leaf).collect();
+    let leaves = json(&leaves)?;
+    let rows = sqlx::query_scalar!(
+        r#"select substr(body, value % 256 * 32 + 1, 32) as "entry!: Vec<u8>"
+        from jsonb_each(?2) as wanted
+        cross join ledger_tile
+            on ledger_tile.site_number = ?1 and level = 0 and ledger_tile.number = value / 256
+        order by wanted.key"#,
+        site_number,
+        leaves,
+    )
+    .fetch_all(work)
+    .await
+    .map_err(database)?;
+    if rows.len() < going.len() {
+        return Err(at.inconsistent("a tile is missing".to_owned()));
+    }
+    rows.iter().map(|entry| at.bytes(entry)).collect()
+}
+
         r#"select record.id, leaf, reason as "reason?", held_at_ms as "held_at_ms?", until_ms as "until_ms?",
             erasure_asked_at_ms
         from record

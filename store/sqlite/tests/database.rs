@@ -179,7 +179,7 @@ async fn an_altered_line_of_the_trail_is_inconsistent() {
                 .await?;
             let order = Order::Export;
             let outcome = store
-                .carry_out("shop", record, owner.id, &order, NOW_MS, &|_| [0; 64])
+                .carry_out("shop", record, owner.id, &order, NOW_MS, &|_, _| [0; 64])
                 .await?;
             assert_eq!(outcome, Outcome::Done);
         }
@@ -307,7 +307,7 @@ async fn two_processes_append_to_one_log_without_gap() {
         if number % 5 == 0 {
             // Its index is free again, and still not to be given to another record.
             let erased = store
-                .erase("shop", sample::subject(number), None, NOW_MS, &|_| [7; 64])
+                .erase("shop", sample::subject(number), None, NOW_MS, &|_, _| [7; 64])
                 .await;
             assert_eq!(erased.unwrap().records.len(), 1);
         }
@@ -357,7 +357,7 @@ async fn nothing_of_an_erased_record_is_left_in_the_file() {
     assert!(parts.iter().all(|part| holds(*part)));
     let store = SqliteStore::open(&path).await.unwrap();
     let erased = store
-        .erase("shop", subject, None, NOW_MS, &|_| [0; 64])
+        .erase("shop", record.subject, None, NOW_MS, &|_, _| [0; 64])
         .await
         .unwrap();
     assert_eq!(erased.records, [record.id]);
@@ -378,7 +378,7 @@ async fn a_database_can_be_read_beside_the_server_that_writes_it() {
     fill(&store).await;
     assert_eq!(reader.log_size("shop").await.unwrap(), 1);
     let refused = reader
-        .erase("shop", sample::subject(0), None, NOW_MS, &|_| [0; 64])
+        .erase("shop", sample::subject(0), None, NOW_MS, &|_, _| [0; 64])
         .await;
     assert!(matches!(refused, Err(StoreError::Database(_))));
     assert!(reader.ensure_organisation(ORGANISATION, "Other").await.is_err());
