@@ -210,6 +210,9 @@ pub(crate) async fn is_erased(readers: &SqlitePool, site: &str, id: Uuid) -> Res
         ) as "found: bool""#,
         site,
         trace,
+    if !going.is_empty() {
+        writer.note_erasure();
+    }
     )
     .fetch_one(readers)
     .await
