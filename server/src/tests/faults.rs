@@ -123,6 +123,7 @@ operations! {
     fn retention(site: &str) -> Option<RetentionRun>;
     fn is_erased(site: &str, id: Uuid) -> bool;
     fn log_size(site: &str) -> u64;
+    fn superseded(site: &str, subject: Subject) -> Vec<Uuid>;
     fn log_tile(site: &str, level: u8, number: u64) -> Option<Vec<u8>>;
     fn logged(site: &str, id: Uuid) -> Option<Logged>;
     fn log_records(site: &str, from: u64, limit: u32) -> Vec<Logged>;

@@ -41,7 +41,8 @@ impl Going {
     }
 }
 
-/// Erases records, none of which may be held, and the restrictions of subjects of whom nothing is left.
+/// Erases records, none of which may be held, and the restrictions of subjects of whom nothing is left; what is left of
+/// a subject from before counts no more.
 pub(crate) async fn forget(
     work: &mut SqliteConnection,
     site_number: i64,
@@ -69,6 +70,21 @@ pub(crate) async fn forget(
     sqlx::query!(
         "delete from record
         where site_number = ?1 and id in (select unhex(value ->> 0, '-') from jsonb_each(?2))",
+        site_number,
+        rows,
+    )
+    .execute(&mut *work)
+    .await
+    .map_err(database)?;
+    sqlx::query!(
+        "insert into superseded (site_number, record_id)
+        select ?1, record.id
+        from jsonb_each(?2) as gone
+        cross join record
+            on record.site_number = ?1 and record.subject = unhex(gone.value ->> 1)
+            and record.leaf < gone.value ->> 2
+        where true
+        on conflict do nothing",
         site_number,
         rows,
     )
@@ -110,22 +126,6 @@ pub(crate) async fn forget(
     Ok(())
 }
 
-pub(crate) async fn erase(
-    writer: &Writer,
-    site: &str,
-    subject: Subject,
-    only: Option<Uuid>,
-    now_ms: i64,
-    sign: SignErasure<'_>,
-) -> Result<Erased> {
-    let mut writing = writer.lock().await?;
-    let mut work = writing.begin().await?;
-    let Some(site_number) = custody::site_number(&mut work, site).await? else {
-        return Ok(Erased::default());
-    };
-    let only = only.as_ref().map(|id| id.as_bytes().as_slice());
-    let subject_id = subject.0.as_slice();
-    let rows = sqlx::query!(
 /// The records' entries, as they stand in the site's log, in the order of the records.
 async fn entries(work: &mut SqliteConnection, site_number: i64, going: &[Going]) -> Result<Vec<[u8; 32]>> {
     let at = Cell {
@@ -152,6 +152,22 @@ async fn entries(work: &mut SqliteConnection, site_number: i64, going: &[Going])
     rows.iter().map(|entry| at.bytes(entry)).collect()
 }
 
+pub(crate) async fn erase(
+    writer: &Writer,
+    site: &str,
+    subject: Subject,
+    only: Option<Uuid>,
+    now_ms: i64,
+    sign: SignErasure<'_>,
+) -> Result<Erased> {
+    let mut writing = writer.lock().await?;
+    let mut work = writing.begin().await?;
+    let Some(site_number) = custody::site_number(&mut work, site).await? else {
+        return Ok(Erased::default());
+    };
+    let only = only.as_ref().map(|id| id.as_bytes().as_slice());
+    let subject_id = subject.0.as_slice();
+    let rows = sqlx::query!(
         r#"select record.id, leaf, reason as "reason?", held_at_ms as "held_at_ms?", until_ms as "until_ms?",
             erasure_asked_at_ms
         from record
@@ -194,10 +210,37 @@ async fn entries(work: &mut SqliteConnection, site_number: i64, going: &[Going])
         custody::set_restriction(&mut work, site_number, subject, AskedBy::Visitor, now_ms).await?;
     }
     work.commit().await.map_err(database)?;
+    if !going.is_empty() {
+        writer.note_erasure();
+    }
     Ok(Erased {
         records: going.into_iter().map(|record| record.id).collect(),
         held,
     })
+}
+
+pub(crate) async fn superseded(readers: &SqlitePool, site: &str, subject: Subject) -> Result<Vec<Uuid>> {
+    let at = Cell {
+        table: "superseded",
+        column: "record_id",
+    };
+    let subject = subject.0.as_slice();
+    sqlx::query_scalar!(
+        "select record_id
+        from site
+        join record on record.site_number = site.number
+        join superseded on superseded.site_number = record.site_number and record_id = record.id
+        where site.id = ? and subject = ?
+        order by record_id",
+        site,
+        subject,
+    )
+    .fetch_all(readers)
+    .await
+    .map_err(database)?
+    .into_iter()
+    .map(|id| at.uuid(&id))
+    .collect()
 }
 
 pub(crate) async fn is_erased(readers: &SqlitePool, site: &str, id: Uuid) -> Result<bool> {
@@ -210,9 +253,6 @@ pub(crate) async fn is_erased(readers: &SqlitePool, site: &str, id: Uuid) -> Res
         ) as "found: bool""#,
         site,
         trace,
-    if !going.is_empty() {
-        writer.note_erasure();
-    }
     )
     .fetch_one(readers)
     .await

@@ -214,6 +214,10 @@ impl Store for SqliteStore {
         erasure::erase(&self.writer, site, subject, only, now_ms, sign).await
     }
 
+    async fn superseded(&self, site: &str, subject: Subject) -> Result<Vec<Uuid>> {
+        erasure::superseded(&self.readers, site, subject).await
+    }
+
     async fn is_erased(&self, site: &str, id: Uuid) -> Result<bool> {
         erasure::is_erased(&self.readers, site, id).await
     }
