@@ -4,7 +4,7 @@
     reason = "helpers of tests: what cannot go on has failed"
 )]
 
-use std::{path::Path, time::Duration};
+use std::{collections::HashSet, path::Path, time::Duration};
 
 use assent_consent::{notice::Notice, record::ConsentRecord};
 use assent_store::{
@@ -234,10 +234,7 @@ async fn a_backup_holds_no_session_and_no_token() {
     assert_eq!(store.peek_token(token, NOW_MS).await.unwrap(), Some(grant));
     store.close().await;
 
-    assert_eq!(
-        left(copies.path(), &[session.to_vec(), token.to_vec()]),
-        [[0; 0]; 0]
-    );
+    assert!(left(copies.path(), &[session.to_vec(), token.to_vec()]).is_empty());
     let copied = SqliteStore::open_read_only(&copy).await.unwrap();
     assert_eq!(copied.session_owner(session, NOW_MS).await.unwrap(), None);
     assert_eq!(copied.peek_token(token, NOW_MS).await.unwrap(), None);
@@ -382,18 +379,16 @@ async fn a_database_of_a_newer_version_is_refused() {
     assert!(matches!(refused, Err(StoreError::Database(_))));
 }
 
-/// Which of these are somewhere in the files of a folder.
-fn left(folder: &Path, needles: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let files: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|file| std::fs::read(file.unwrap().path()).unwrap())
-        .collect();
-    let is_there = |needle: &&Vec<u8>| {
-        files
-            .iter()
-            .any(|file| file.windows(needle.len()).any(|bytes| bytes == needle.as_slice()))
-    };
-    needles.iter().filter(is_there).cloned().collect()
+/// Which of these, all of one length, are somewhere in the files of a folder.
+fn left(folder: &Path, needles: &[Vec<u8>]) -> HashSet<Vec<u8>> {
+    let wanted: HashSet<_> = needles.iter().map(Vec::as_slice).collect();
+    let mut found = HashSet::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let file = std::fs::read(file.unwrap().path()).unwrap();
+        let windows = file.windows(needles[0].len());
+        found.extend(windows.filter(|bytes| wanted.contains(bytes)).map(<[u8]>::to_vec));
+    }
+    found
 }
 
 /// What of a record tells who it is of, and what its entry stands for.
