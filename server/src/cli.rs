@@ -75,6 +75,9 @@ enum Command {
         /// Keys to check with (a copy of the server's /.well-known/jwks.json), in place of those that the log has.
         #[arg(long)]
         keys: Option<PathBuf>,
+        /// Addresses of witnesses: whether the record is among what each has countersigned last.
+        #[arg(long, value_name = "URL", requires = "log")]
+        witness: Vec<String>,
     },
     /// Replay a site's log and say what was altered, removed or added. Ends as `verify` does.
     Audit {
@@ -280,9 +283,16 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
             log,
             proof,
             keys,
+            witness,
         } => {
             let place = log.as_deref().map(Place::of);
-            let work = command::verify(&receipt, place.as_ref(), keys.as_deref(), proof.as_deref());
+            let work = command::verify(
+                &receipt,
+                place.as_ref(),
+                keys.as_deref(),
+                proof.as_deref(),
+                &witness,
+            );
             return report(&serve::runtime()?.block_on(work)?);
         }
         Command::Audit {
