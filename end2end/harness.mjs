@@ -124,6 +124,11 @@ class Visitor {
     return { version, revision: Number(revision), granted: parseInt(granted, 16), decided_at_s: Number(decided_at_s), key, record, exceptions, cookie };
   }
 
+  /** The consent cookie's parts once there is one: a click may still be on its way to the page. */
+  chosen() {
+    return until(() => this.consent(), 'a choice');
+  }
+
   async close() {
     this.world.scripts = this.world.scripts.filter((script) => !this.scripts.includes(script));
     await this.context.close();
@@ -172,6 +177,12 @@ export async function hasRun(page, names) {
   await until(async () => (last = (await ran(page)).sort().join()) === wanted, `${wanted} to run`).catch((error) => {
     throw new Error(`${error.message}; ran: ${last}`);
   });
+}
+
+/** Clicks what leads to another page, or to the same one anew, and waits until that is there. */
+export async function follow(page, locator) {
+  await Promise.all([page.waitForEvent('framenavigated'), locator.click()]);
+  await page.waitForLoadState();
 }
 
 /** Time for something that must not happen to happen. */

@@ -10,7 +10,7 @@ use std::{
 };
 
 /// What the server cannot do without.
-const NEEDED: [&str; 19] = [
+const NEEDED: [&str; 21] = [
     "banner.css",
     "center.css",
     "center.js",
@@ -24,9 +24,11 @@ const NEEDED: [&str; 19] = [
     "host.js",
     "late.js",
     "marks.js",
+    "reload.js",
     "rules.js",
     "services.js",
     "signals.js",
+    "trusted-types.js",
     "verify.css",
     "verify.js",
     "wall.js",

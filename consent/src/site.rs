@@ -32,6 +32,10 @@ pub const OWN_SERVICE: &str = "assent";
 /// Everything about a site that its owner decides. Published as an immutable, numbered revision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, as the owner writes it"
+)]
 pub struct SiteConfig {
     /// Public id: 3 to 40 of `a`–`z`, `0`–`9` and `-`.
     pub id: String,
@@ -71,6 +75,9 @@ pub struct SiteConfig {
     /// Whether the visitor can choose among the services of a category one by one.
     #[serde(default)]
     pub service_choice: bool,
+    /// Whether the site's pages require Trusted Types of their scripts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trusted_types: bool,
     /// How the controller is reached. Exports of records name it; the Kantara format cannot do without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<Contact>,

@@ -31,6 +31,12 @@ export async function launch({ ours }) {
         const context = await browser.newContext({ ignoreHTTPSErrors: true, locale: 'en-GB', ...options });
         context.requests = [];
         context.on('request', (request) => context.requests.push(request.url()));
+        // A page does not wait for the cookies that it sets, but for all of them when it reads its own.
+        const { cookies } = context;
+        context.cookies = async (urls) => {
+          await Promise.all(context.pages().map((page) => page.evaluate('document.cookie').catch(() => {})));
+          return cookies.call(context, urls);
+        };
         context.on('page', (page) => {
           page.errors = [];
           page.on('pageerror', (error) => page.errors.push(String(error)));

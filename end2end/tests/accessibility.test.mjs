@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 
-import { banner, control, dialog, settle, until, world } from '../harness.mjs';
+import { banner, control, dialog, follow, settle, until, world } from '../harness.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const SCHEMES = ['light', 'dark'];
@@ -59,8 +59,7 @@ for (const colorScheme of SCHEMES) {
     const page = await visitor.context.newPage();
     await page.goto(`${shop.server.origin}/c/shop`);
     await clean(page);
-    await page.locator('button[name=do][value=accept]').click();
-    await page.waitForLoadState();
+    await follow(page, page.locator('button[name=do][value=accept]'));
     await openAll(page.locator('main'));
     await clean(page);
     for (const name of ['data', 'restrict', 'erase']) {
@@ -108,20 +107,19 @@ test('console: sign-in, password, rates, third parties, records, light and dark'
   await page.goto(shop.server.signInLink());
   await eachScheme();
   for (const field of await page.locator('input[type=password]').all()) await field.fill('a long enough password');
-  await page.locator('button[type=submit], form button').last().click();
-  await page.waitForLoadState();
+  await follow(page, page.locator('button[type=submit], form button').last());
   assert.equal(await page.locator('input[type=password]').count(), 0, 'signed in');
   await eachScheme();
   const shopper = await shop.visitor();
   shop.page('/unmarked', { body: '<img alt="" src="https://static.hotjar.com/x.gif"><img alt="" src="https://unknown.vendor.example/x.gif">' });
   const shopped = await shopper.open('/unmarked');
-  await shopped.waitForResponse(/third-parties$/);
+  await until(() => shopper.requests.some((url) => url.endsWith('/third-parties')), 'the report');
   await control(shopped, 'accept').click();
   await shopped.waitForFunction(() => localStorage.getItem('assent-shop-outbox') === '[]');
   await page.goto(`${shop.server.origin}/console/sites/shop`);
   await eachScheme();
   assert.ok(await page.getByRole('img').or(page.locator('svg[role=img]')).count(), 'a chart');
-  await page.getByRole('link', { name: 'Third parties' }).click();
+  await follow(page, page.getByRole('link', { name: 'Third parties' }));
   await until(async () => (await page.reload(), await page.locator('tbody tr').count()) === 2, 'the lines');
   await openAll(page.locator('main'));
   await eachScheme();
@@ -147,7 +145,7 @@ test('console: sign-in, password, rates, third parties, records, light and dark'
   await page.getByRole('button', { name: 'Restrict use' }).click();
   await page.getByRole('heading', { name: /Use restricted/ }).waitFor();
   await eachScheme();
-  await page.getByRole('link', { name: 'Records' }).click();
+  await follow(page, page.getByRole('link', { name: 'Records' }));
   assert.equal(await page.locator('tbody tr').count(), 3);
   await eachScheme();
   await shopper.close();

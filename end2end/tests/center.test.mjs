@@ -91,7 +91,7 @@ test('a withdrawal is not undone by an older choice that the server still holds'
   const visitor = await shop.visitor();
   const page = await visitor.open();
   await control(page, 'accept').click();
-  const { key, record } = await visitor.consent();
+  const { key, record } = await visitor.chosen();
   await until(() => shop.server.record('shop', record, key), 'the record');
   // As after a visit to the center; the withdrawal then does not reach the server.
   await page.evaluate(() => (document.cookie = 'assent-shop-center=1;path=/'));
@@ -114,7 +114,7 @@ test('a planted link makes nobody go on as another subject', async () => {
   const page = await visitor.open(`/#assent=${await token()}`);
   await banner(page).waitFor();
   await control(page, 'reject').click();
-  assert.notEqual((await visitor.consent()).key, key);
+  assert.notEqual((await visitor.chosen()).key, key);
   // Even from the site itself, and by way of the center.
   await page.evaluate((link) => void (location.href = link), `${shop.server.origin}/c/shop?t=${await token()}`);
   await page.waitForURL(`${shop.server.origin}/c/shop`);

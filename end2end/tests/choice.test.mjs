@@ -26,7 +26,7 @@ test('accept all: every tag runs at once, without a reload, and the record arriv
   assert.equal((await visitor.consent()).granted, 15);
   const cookies = await visitor.cookies();
   for (const name of ['_ga', '_ga_TEST1', '_fbp', '_gcl_au', '_hjSession_1']) assert.ok(cookies.includes(name), name);
-  assert.ok(visitor.requests.includes('https://www.youtube.com/embed/x1'));
+  await until(() => visitor.requests.includes('https://www.youtube.com/embed/x1'), 'the film');
   const { record, receipt } = await acknowledged(visitor);
   assert.deepEqual(record.choice, { performance: true, functional: true, targeting: true });
   assert.equal(record.method, 'banner');
@@ -40,7 +40,7 @@ test('the consent cookie is one first-party cookie under 400 bytes, Lax', async 
   const visitor = await shop.visitor();
   const page = await visitor.open();
   await control(page, 'reject').click();
-  const { cookie, decided_at_s } = await until(() => visitor.consent(), 'the cookie');
+  const { cookie, decided_at_s } = await visitor.chosen();
   assert.ok(cookie.name.length + cookie.value.length < 400);
   assert.equal(cookie.sameSite, 'Lax');
   assert.match(cookie.domain, /shop\.test$/);
@@ -146,9 +146,8 @@ test('withdrawing one category in the dialog leaves the others alone', async () 
   assert.equal(await targeting.isChecked(), true, 'the dialog shows the present choice');
   await targeting.uncheck();
   await control(page, 'confirm').click();
-  await until(async () => !(await visitor.cookies()).includes('_fbp'), 'the erasure');
-  const cookies = await visitor.cookies();
-  assert.ok(cookies.includes('_ga') && !cookies.includes('_gcl_au'));
+  await until(async () => !(await visitor.cookies()).some((name) => ['_fbp', '_gcl_au'].includes(name)), 'the erasure');
+  assert.ok((await visitor.cookies()).includes('_ga'));
   assert.equal((await visitor.consent()).granted, 0b0111);
   await visitor.close();
 });

@@ -52,6 +52,7 @@ test('update follows the choice, by category', async () => {
 test('a returning visitor: default, then update, before the tag', async () => {
   const visitor = await shop.visitor();
   await control(await visitor.open('/advanced'), 'accept').click();
+  await visitor.chosen();
   const page = await visitor.open('/advanced');
   const commands = await until(async () => {
     const all = await layer(page);

@@ -33,7 +33,7 @@ test('by data-lang, and the record names that language', async () => {
   assert.equal(text[0], 'de');
   assert.equal(await page.locator('#assent').count(), 1);
   await control(page, 'reject').click();
-  const { key, record } = await visitor.consent();
+  const { key, record } = await visitor.chosen();
   const stored = await until(() => shop.server.record('shop', record, key), 'the record');
   assert.equal(stored.record.language, 'de');
   await visitor.close();

@@ -41,6 +41,37 @@ for (const width of [320, 375]) {
   });
 }
 
+/** Words of the dialog that are broken over lines, although they are short enough to stand on one. */
+const broken = (page) =>
+  dialog(page).evaluate((element) => {
+    const found = [];
+    const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    for (const range = document.createRange(); texts.nextNode(); ) {
+      // On a phone for screen readers only.
+      if (texts.currentNode.parentElement.closest('thead')) continue;
+      for (const { 0: word, index } of texts.currentNode.data.matchAll(/(?<![\w*])[\w*]{2,12}(?![\w*])/g)) {
+        range.setStart(texts.currentNode, index);
+        range.setEnd(texts.currentNode, index + word.length);
+        if (new Set([...range.getClientRects()].map(({ top }) => top)).size > 1) found.push(word);
+      }
+    }
+    return found;
+  });
+
+for (const width of [320, 360, 390]) {
+  test(`${width} px: in the dialog no word breaks`, async () => {
+    const visitor = await shop.visitor({ viewport: { width, height: 640 }, hasTouch: true, isMobile: true });
+    const page = await visitor.open();
+    await control(page, 'settings').tap();
+    const closed = dialog(page).locator('button[aria-expanded="false"]');
+    await closed.first().waitFor();
+    while (await closed.count()) await closed.first().tap();
+    await dialog(page).getByText('_hjViewportId').waitFor();
+    assert.deepEqual(await broken(page), []);
+    await visitor.close();
+  });
+}
+
 test('200 % text size still fits', async () => {
   const visitor = await shop.visitor({ viewport: { width: 640, height: 400 }, deviceScaleFactor: 2 });
   const page = await visitor.open();

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -139,6 +140,36 @@ test('assent audit replays the log from outside and from the data folder', async
   assert.equal(inside.code, 0, inside.text);
   assert.match(inside.text, new RegExp(`${RECORDS} records are the ones that were logged`));
   assert.equal((await assent('audit', '--log', server.url, '--site', 'nothing')).code, 2);
+});
+
+test('an erased record is named as such if the server signed that, else as one that is missing', async () => {
+  await covered();
+  const erased = await fetch(`${server.url}/c/shop/erase`, {
+    method: 'POST',
+    headers: { cookie: `assent-center-shop=${keys[7]}.0`, origin: server.url, 'content-type': 'application/x-www-form-urlencoded' },
+  });
+  assert.equal(erased.status, 200);
+  const file = join(server.data, 'receipt.jws');
+  await writeFile(file, receipts[7]);
+  for (const place of [server.url, server.data]) {
+    const { code, text } = await assent('verify', file, '--log', place);
+    assert.equal(code, 0, text);
+    assert.match(text, /^holds {4}The record is entry 7 of the log/m);
+    assert.match(text, /^holds {4}The record was erased on \S+ \S+ UTC, and the server signed that it did so\./m);
+  }
+  // Somebody lists another record as erased, with the signature of this one.
+  const liar = createServer(async ({ url }, response) => {
+    const asked = url.replace('erased?from=8', 'erased?from=7');
+    const body = Buffer.from(await (await fetch(server.url + asked)).arrayBuffer());
+    response.end(url === asked ? body : body.toString().replace('"index":7', '"index":8'));
+  });
+  await new Promise((done) => liar.listen(0, '127.0.0.1', done));
+  await writeFile(file, receipts[8]);
+  assert.equal((await assent('verify', file, '--log', server.url)).code, 0);
+  const { code, text } = await assent('verify', file, '--log', `http://127.0.0.1:${liar.address().port}`);
+  liar.close();
+  assert.equal(code, 1, text);
+  assert.match(text, /^FAILS {4}The log lists the record as erased on .*, but no known key signed that/m);
 });
 
 test('after a change of keys the old signatures still hold', async () => {

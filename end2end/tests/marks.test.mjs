@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { banner, ENGINE, errors, ran, settle, until, world } from '../harness.mjs';
+import { banner, ENGINE, errors, hasRun, ran, settle, until, world } from '../harness.mjs';
 import { ROOT } from '../server.mjs';
 
 const VENDOR = 'https://vendor.example';
@@ -146,7 +146,7 @@ for (const [manager, { marks = SHARED, body, before: early = [], ...expected }] 
       assert.deepEqual(asked(visitor), [], 'before the choice');
       assert.deepEqual(await ran(page), early);
       await choose(visitor, page, { performance: true }, expected.performance);
-      assert.ok((await ran(page)).includes('a-inline'));
+      await until(async () => (await ran(page)).includes('a-inline'), 'the script after it');
       await choose(visitor, page, { functional: true, targeting: true }, expected.all);
       assert.ok(!(await ran(page)).includes('never'));
       if (body.includes('iframe')) {
@@ -183,6 +183,7 @@ test("Assent's own marks stand beside, and above another manager's on the same e
   const page = await visitor.open('/mixed');
   await banner(page).waitFor();
   await page.evaluate(() => window.assent.set({ performance: true }));
+  await until(() => asked(visitor).length, 'the tag');
   await settle(page);
   assert.deepEqual(asked(visitor), ['/alone.js']);
   await visitor.close();
@@ -199,6 +200,7 @@ test('beside the stub a mark on a script that could run decides, not its host', 
   const visitor = await shop.visitor();
   const page = await visitor.open('/stub');
   await banner(page).waitFor();
+  await hasRun(page, ['other']);
   await settle(page);
   assert.deepEqual(await ran(page), ['other']);
   await page.evaluate(() => window.assent.set({ performance: true, functional: true }));

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { settle, world } from '../harness.mjs';
+import { follow, settle, world } from '../harness.mjs';
 
 let shop;
 before(async () => (shop = await world()));
@@ -24,19 +24,16 @@ test('the center saves, lists, hands out receipts and withdraws', async () => {
   assert.equal(answer.status(), 200);
   assert.match(answer.headers()['content-security-policy'], /default-src 'none'/);
   await page.locator('input[name=performance]').check();
-  await page.locator('button[name=do][value=save]').click();
-  await page.waitForLoadState();
+  await follow(page, page.locator('button[name=do][value=save]'));
   assert.equal(await page.locator('input[name=performance]').isChecked(), true);
   assert.equal(await page.locator('input[name=targeting]').isChecked(), false);
   const receipts = page.locator('a[href*="/receipts/"]');
   assert.equal(await receipts.count(), 1);
   const [download] = await Promise.all([page.waitForEvent('download'), receipts.first().click()]);
   assert.match(download.suggestedFilename(), /\.jws$/);
-  await page.locator('button[name=do][value=accept]').click();
-  await page.waitForLoadState();
+  await follow(page, page.locator('button[name=do][value=accept]'));
   assert.equal(await page.locator('input[name=targeting]').isChecked(), true);
-  await page.locator('button[name=do][value=withdraw]').click();
-  await page.waitForLoadState();
+  await follow(page, page.locator('button[name=do][value=withdraw]'));
   for (const name of ['performance', 'functional', 'targeting']) {
     assert.equal(await page.locator(`input[name=${name}]`).isChecked(), false, name);
   }

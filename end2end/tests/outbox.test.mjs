@@ -58,7 +58,7 @@ test('several choices while the server is away arrive in order', async () => {
   await banner(page).waitFor();
   await shop.server.stop();
   await control(page, 'accept').click();
-  const first = await visitor.consent();
+  const first = await visitor.chosen();
   await page.evaluate(() => window.assent.withdraw());
   assert.equal(await waiting(page), 2);
   await shop.server.start();
@@ -72,7 +72,7 @@ test('several choices while the server is away arrive in order', async () => {
 /** Two choices while the server is away, one after the other; the visitor's key and the records' ids. */
 async function chooseTwice(visitor, page) {
   await control(page, 'accept').click();
-  const { record: first } = await visitor.consent();
+  const { record: first } = await visitor.chosen();
   await page.evaluate(() => window.assent.withdraw());
   await until(async () => (await visitor.consent()).record !== first, 'the second choice');
   const { key, record: second } = await visitor.consent();

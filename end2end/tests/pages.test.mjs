@@ -70,12 +70,14 @@ async function run({ name, site = 'shop', before: early = [], own = [], set = AL
 
   await page.evaluate(`window.assent.set(${JSON.stringify(set)})`);
   const wanted = [...early, ...requested];
-  await until(() => arrived().length >= wanted.length, wanted.join()).catch(() => {});
+  const whatRan = () => page.evaluate('window.ran ?? []');
+  const isThere = async () => Math.min(arrived().length, asked().length) >= wanted.length && (await whatRan()).length >= ran.length;
+  await until(isThere, wanted.join()).catch(() => {});
   await settle(page);
   expectRequests(wanted, 'after the choice');
   assert.ok((await visitor.context.cookies()).some(({ name }) => name === `assent-${site}`), 'the choice is in the jar');
-  assert.deepEqual(await page.evaluate('window.ran ?? []'), ran, 'what ran');
-  if (holds) assert.ok(await page.evaluate(holds), holds);
+  assert.deepEqual(await whatRan(), ran, 'what ran');
+  if (holds) await until(() => page.evaluate(holds), holds);
   if (withdrawn) {
     await page.evaluate('window.assent.withdraw()');
     await until(() => page.evaluate(withdrawn), withdrawn);
@@ -90,7 +92,7 @@ before(async () => {
   shop = await world();
   const declared = shop.config.services.map((service) => (service.id === 'youtube' ? { ...service, hosts: ['declared.vendor.example'] } : service));
   await shop.server.publish({ ...shop.config, id: 'wall', blocking: { mode: 'enforce' }, services: declared });
-  await until(async () => (await fetch(`${shop.server.url}/s/wall.js`)).ok, 'the second site', 30_000);
+  await until(async () => (await fetch(`${shop.server.url}/s/wall.js`)).ok, 'the second site', 90_000);
   for (const { name, text, tag, site = 'shop' } of cases) {
     shop.pages.set(`/${name}`, { body: text.replace('<!-- loader -->', shop.tag(tag).replace('/s/shop.js', `/s/${site}.js`)) });
   }

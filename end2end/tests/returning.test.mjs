@@ -73,7 +73,7 @@ test('an expired, foreign or broken cookie is no consent', async () => {
   const donor = await shop.visitor();
   const page = await donor.open();
   await control(page, 'accept').click();
-  const { cookie, decided_at_s } = await donor.consent();
+  const { cookie, decided_at_s } = await donor.chosen();
   await donor.close();
   for (const value of [
     cookie.value.replace(String(decided_at_s), String(decided_at_s - 181 * 86_400)),
@@ -96,8 +96,10 @@ test('the control stands on a page in which nothing changes once it is parsed', 
   const visitor = await shop.visitor();
   const page = await visitor.open('/still');
   await control(page, 'accept').click();
+  await visitor.chosen();
   for (const time of ['first', 'again']) {
     await page.reload();
+    await page.locator('#assent [data-assent="settings"]').waitFor();
     await settle(page);
     assert.equal(await page.locator('#assent [data-assent="settings"]').count(), 1, time);
   }

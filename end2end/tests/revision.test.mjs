@@ -15,7 +15,7 @@ async function publish(change) {
   const old = await loader();
   change(shop.config);
   await shop.server.publish(shop.config);
-  await until(async () => (await loader()) !== old, 'the new revision');
+  await until(async () => (await loader()) !== old, 'the new revision', 90_000);
 }
 
 /** The same visitor, without the loader in the cache: as after the five minutes for which it is fresh. */
@@ -28,7 +28,7 @@ async function comesBack(visitor) {
 test('changed wording does not ask again, a new service does', async () => {
   let visitor = await shop.visitor();
   await control(await visitor.open(), 'accept').click();
-  const first = await visitor.consent();
+  const first = await visitor.chosen();
   assert.equal(first.revision, 1);
 
   await publish((config) => (config.services[1].purpose = 'Counts visits, in new words.'));
@@ -48,7 +48,7 @@ test('changed wording does not ask again, a new service does', async () => {
   await settle(page);
   assert.equal(shop.recorder.requests.length, before, 'the old choice no longer counts');
   await control(page, 'reject').click();
-  const second = await visitor.consent();
+  const second = await until(async () => ((await visitor.consent())?.record !== first.record ? visitor.consent() : null), 'the second choice');
   assert.equal(second.revision, 3);
   assert.equal(second.key, first.key, 'still the same subject');
   const { record } = await until(() => shop.server.record('shop', second.record, second.key), 'the record');

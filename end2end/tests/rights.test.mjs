@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { banner, control, hasRun, ran, settle, until, world } from '../harness.mjs';
+import { banner, control, follow, hasRun, ran, settle, until, world } from '../harness.mjs';
 import { BINARY } from '../server.mjs';
 
 let shop;
@@ -39,8 +39,7 @@ test('it can be taken along and erased without JavaScript, and the log still ver
   await page.locator('a.back').click();
   await page.locator('a[href$="/c/shop/erase"]').click();
   await page.waitForURL('**/c/shop/erase');
-  await page.locator('form button').click();
-  await page.waitForLoadState();
+  await follow(page, page.locator('form button'));
   assert.match(await page.locator('main').textContent(), new RegExp(id));
   const confirmation = page.locator('a[download="erasure-confirmation.jws"]');
   const [signed] = await Promise.all([page.waitForEvent('download'), confirmation.click()]);
@@ -120,8 +119,7 @@ test('a record that is sent again after it was erased is let go', async () => {
   await page.evaluate(() => window.assent.center());
   await page.waitForURL(`${shop.server.origin}/c/shop**`);
   await page.locator('a[href*="/erase"]').click();
-  await page.locator('form button').click();
-  await page.waitForLoadState();
+  await follow(page, page.locator('form button'));
   // As if the browser had not heard the answer; and the visitor comes back without the link.
   const answer = await fetch(`${shop.server.url}/v1/sites/shop/records`, {
     method: 'POST',

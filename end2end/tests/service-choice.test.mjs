@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 
-import { banner, control, dialog, hasRun, ran, settle, until, world } from '../harness.mjs';
+import { banner, control, dialog, follow, hasRun, ran, settle, until, world } from '../harness.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const FILM = 'https://www.youtube.com/embed/x1';
@@ -153,12 +153,13 @@ test('all services on is the category on, and accepting or rejecting all leaves 
   assert.equal(await whole(page, 'performance').isChecked(), false, 'none is left');
   await service(page, 'hotjar').check();
   await control(page, 'accept-all').click();
-  assert.equal((await visitor.consent()).granted, 15);
+  assert.equal((await visitor.chosen()).granted, 15);
   assert.equal((await visitor.consent()).exceptions, undefined);
   assert.equal((await on(page)).length, 6);
   await page.evaluate(() => window.assent.set({ services: { youtube: false } }));
   await settings(page);
   await control(page, 'reject-all').click();
+  await until(async () => (await visitor.consent()).granted === 1, 'the refusal');
   assert.equal((await visitor.consent()).exceptions, undefined);
   assert.deepEqual(await on(page), []);
   await visitor.close();
@@ -264,8 +265,7 @@ test('the center without JavaScript, and back to the site', async () => {
   await center.goto(`${shop.server.origin}/c/shop`);
   const box = (name) => center.locator(`input[name="${name}"]`);
   const save = async () => {
-    await center.locator('button[name=do][value=save]').click();
-    await center.waitForLoadState();
+    await follow(center, center.locator('button[name=do][value=save]'));
     await unfold(center);
   };
   await unfold(center);
@@ -298,7 +298,7 @@ test('what was refused on either side stays refused, service by service', async 
   const visitor = await shop.visitor();
   const page = await visitor.open();
   await control(page, 'accept').click();
-  const { key } = await visitor.consent();
+  const { key } = await visitor.chosen();
   await page.evaluate(() => window.assent.set({ services: { hotjar: false } }));
   const older = await record(visitor);
   // A later choice here, which does not reach the server; the server's then is the earlier one.
@@ -350,7 +350,7 @@ test('a new revision with other services still reads the choice; asked again, wh
     const old = await loader();
     change(shop.config);
     await shop.server.publish(shop.config);
-    await until(async () => (await loader()) !== old, 'the new revision', 30_000);
+    await until(async () => (await loader()) !== old, 'the new revision', 90_000);
   };
   const again = async (visitor) => {
     const storageState = await visitor.context.storageState();

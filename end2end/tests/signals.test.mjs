@@ -109,6 +109,7 @@ test('Google: types follow the categories that the owner gave them', async () =>
 test('Google: who has chosen gets no default of a region, but default and update', async () => {
   const visitor = await shop.visitor();
   await control(await visitor.open('/'), 'reject').click();
+  await visitor.chosen();
   const page = await visitor.open('/');
   const said = await until(async () => {
     const all = await consent(page);
@@ -161,6 +162,7 @@ test('a Google tag that ran before the default is warned of, by the part and by 
     await page.goto(site.at(path));
     await banner(page).waitFor();
     if (path.includes('debug')) await page.waitForFunction(() => window.assent.debug);
+    if (warned) await until(() => warnings.some((text) => /Google tag/.test(text)), path);
     await settle(page);
     assert.equal(warnings.filter((text) => /Google tag/.test(text)).length, warned ? 1 : 0, path);
     await visitor.close();

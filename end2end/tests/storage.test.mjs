@@ -94,9 +94,10 @@ test('a later page erases what has come back since', async () => {
   await settle(page);
   await settle(page);
   assert.equal(late(visitor), 0, 'no choice yet');
+  await store(page);
   await control(page, 'reject').click();
-  await until(() => late(visitor) === 1, 'late.js');
-  await settle(page);
+  await until(async () => (await stored(page)) === NECESSARY, 'what was there before the choice to go');
+  assert.equal(late(visitor), 1);
   await store(page);
   assert.equal(await stored(page), ALL);
   await page.reload();

@@ -80,7 +80,7 @@ test('a script that a script inserts waits as well, and tells its inserter when 
   await hasRun(page, ['library', 'pixel']);
   await settle(page);
   assert.deepEqual(await ran(page), ['library', 'pixel']);
-  assert.deepEqual(await page.evaluate(() => window.heard), ['cdn.example', 'connect.facebook.net']);
+  await until(async () => (await page.evaluate(() => window.heard)).join() === 'cdn.example,connect.facebook.net', 'the inserter to hear');
   await visitor.close();
 });
 
@@ -108,6 +108,7 @@ test('calls made before the loader has arrived are kept', async () => {
   const visitor = await shop.visitor();
   const page = await visitor.open('/queue');
   await control(page, 'accept').click();
+  await until(() => page.evaluate(() => window.heard.length), 'the change');
   assert.deepEqual(await page.evaluate(() => window.heard), [true]);
   await visitor.close();
 });

@@ -18,13 +18,15 @@ test('accepted in one tab, released in both, recorded once; withdrawn in one, he
   await hasRun(other, ['gtag', 'gtm', 'hotjar', 'pixel']);
   assert.equal(await banner(other).count(), 0);
   assert.equal((await other.evaluate(() => window.assent.choice())).targeting, true);
-  await settle(other);
   const { key } = await visitor.consent();
+  await until(() => shop.server.recordsOf('shop', key), 'the record');
+  await settle(other);
   assert.equal(await shop.server.recordsOf('shop', key), 1);
 
   await other.evaluate(() => window.assent.withdraw());
   await until(async () => (await one.evaluate(() => window.assent.choice())).targeting === false, 'the first tab');
   assert.equal(await one.locator('iframe[src]').count(), 0);
+  await until(async () => (await shop.server.recordsOf('shop', key)) === 2, 'the second record');
   await settle(one);
   assert.equal(await shop.server.recordsOf('shop', key), 2);
   await visitor.close();
@@ -51,6 +53,7 @@ test('a choice on one subdomain counts on the others', async () => {
   const page = await visitor.open();
   await page.goto(shop.at('/').replace('shop.test', 'www.shop.test'));
   await control(page, 'accept').click();
+  await banner(page).waitFor({ state: 'detached' });
   const cookies = await visitor.context.cookies(shop.at());
   assert.deepEqual(cookies.filter(({ name }) => name === 'assent-shop').map(({ domain }) => domain), ['.shop.test']);
   await page.goto(shop.at('/'));

@@ -67,6 +67,7 @@ test('a page reports once what it loaded without consent, and the owner sees it'
   for (const field of await console.locator('input[type=password]').all()) await field.fill('a long enough password');
   await console.locator('form button').last().click();
   await console.getByRole('link', { name: 'Third parties' }).click();
+  await console.waitForURL('**/third-parties');
   const lines = async () => {
     await console.reload();
     return console.locator('tbody tr').evaluateAll((rows) => rows.map((row) => [...row.children].slice(0, 5).map((cell) => cell.textContent).join(' | ')).sort());
@@ -89,6 +90,7 @@ test('what the visitor has granted is not reported, nor anything by a browser th
   const granting = await shop.visitor();
   const first = await granting.open();
   await control(first, 'accept').click();
+  await granting.chosen();
   await first.close();
   const sent = reports(granting);
   await granting.open();

@@ -1,7 +1,7 @@
 // The page on which anybody checks a receipt: what holds and what does not is named, and nothing but site, id and hash
 // leaves the browser.
 import assert from 'node:assert/strict';
-import { createHash, generateKeyPairSync, sign } from 'node:crypto';
+import { createHash, createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -194,6 +194,17 @@ test('a proof that was served wrong is named', async () => {
   }
 });
 
+/** What the server signs when it erases the record of an entry. */
+function erasure(index, at_ms, entry) {
+  entry ??= createHash('sha256').update('assent record v1\0').update(Buffer.from(receipt.split('.')[1], 'base64url')).digest();
+  const leaf = createHash('sha256').update('\0').update(entry).digest('base64');
+  const seed = Buffer.from(readFileSync(join(server.data, 'receipt-key'), 'utf8').trim(), 'hex');
+  // PKCS #8 (RFC 8410) around the seed.
+  const der = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed]);
+  const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  return sign(null, Buffer.from(`assent erasure v1\ndemo\n${index}\n${leaf}\n${at_ms}\n`), key).toString('base64');
+}
+
 test('not covered yet, erased, unknown, unreachable, and a browser without Ed25519 are told apart', async () => {
   const proof = (answer) => (page) => page.route(PROOF, (route) => (answer === 'abort' ? route.abort() : route.fulfill(answer)));
   const log = async (prepare) => {
@@ -209,11 +220,20 @@ test('not covered yet, erased, unknown, unreachable, and a browser without Ed255
   assert.match((await log(proof('abort'))).log, /^Cannot be checked now: The server did not answer/);
   const unknown = await log(proof({ status: 404 }));
   assert.match(unknown.log, /^Does not hold: The server knows no such record/);
-  const list = (index) => async (page) => {
+  const at = Date.UTC(2026, 10, 20, 14, 3);
+  const list = (index, signature = erasure(index, at), erased_at_ms = at) => async (page) => {
     await proof({ status: 404 })(page);
-    await page.route('**/log/erased?from=0', (route) => route.fulfill({ json: { erased: [{ index, erased_at_ms: Date.UTC(2026, 10, 20, 14, 3) }], next: null } }));
+    await page.route('**/log/erased?from=0', (route) => route.fulfill({ json: { erased: [{ index, erased_at_ms, signature }], next: null } }));
   };
-  assert.match((await log(list(1))).log, /^Cannot be checked now: The record was erased on 20 November 2026, 14:03 UTC\. Its entry, number 1/);
+  assert.match(
+    (await log(list(1))).log,
+    /^Cannot be checked now: The record was erased on 20 November 2026, 14:03 UTC, and the server signed that it did so\. Its entry, number 1/,
+  );
+  for (const signature of [erasure(0, at), erasure(1, at + 1), erasure(1, at, Buffer.alloc(32, 7)), 'nonsense', '']) {
+    const found = await log(list(1, signature));
+    assert.match(found.log, /^Does not hold: The site’s log lists the record as erased on 20 November 2026, 14:03 UTC, but .* did not sign that/);
+    assert.equal(found.verdict, 'This receipt does not hold.');
+  }
   assert.match((await log(list(0))).log, /^Does not hold: The server knows no such record/, 'another record was erased');
   const offline = await log((page) => page.route('**/.well-known/jwks.json', (route) => route.abort()));
   assert.match(offline.signature, /^Cannot be checked now: The server’s keys could not be fetched/);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { banner, ENGINE, errors, not, settle, until, world } from '../harness.mjs';
+import { banner, ENGINE, errors, hasRun, not, settle, until, world } from '../harness.mjs';
 
 const PAGE = (tag, head, body) => `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Wall</title><link rel="icon" href="data:,">
 ${tag}${head}</head><body><h1>Wall</h1>${body}</body></html>`;
@@ -78,7 +78,7 @@ test('every way to a known third party is held, and opens with its category, onc
   await settle(page);
   assert.deepEqual([...new Set(places(visitor))].sort(), expected.toSorted(), 'after the choice');
   const scripts = Object.keys(WAYS).filter((way) => way.startsWith('a script')).length;
-  assert.deepEqual((await page.evaluate(() => window.ran)).sort(), Array.from({ length: scripts }, (_, at) => `way${at}`));
+  await hasRun(page, Array.from({ length: scripts }, (_, at) => `way${at}`));
   assert.deepEqual(await errors(page), []);
   await visitor.close();
 });

@@ -11,7 +11,7 @@ use crate::{
     database::Address,
     demo, embed,
     ledger::command::{self, Earlier, Outcome, Place},
-    migrate, publish,
+    migrate, policies, publish,
     serve::{self, Failure},
 };
 
@@ -79,6 +79,9 @@ enum Command {
         /// Keys to check with (a copy of the server's /.well-known/jwks.json), in place of those that the log has.
         #[arg(long)]
         keys: Option<PathBuf>,
+        /// Addresses of witnesses: whether the record is among what each has countersigned last.
+        #[arg(long, value_name = "URL", requires = "log")]
+        witness: Vec<String>,
     },
     /// Replay a site's log and say what was altered, removed or added. Ends as `verify` does.
     Audit {
@@ -288,7 +291,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         Command::Csp { site, options } => {
             let config = options.config()?;
             let site = serve::published(&config, &site)?;
-            print(&embed::policies(
+            print(&policies::policies(
                 &config.server.origin(config.server.listen),
                 &site,
             ))?;
@@ -306,10 +309,17 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
             database,
             proof,
             keys,
+            witness,
         } => {
             let database = database.unwrap_or_default();
             let place = log.map(|log| Place::of(&log, &database)).transpose()?;
-            let work = command::verify(&receipt, place.as_ref(), keys.as_deref(), proof.as_deref());
+            let work = command::verify(
+                &receipt,
+                place.as_ref(),
+                keys.as_deref(),
+                proof.as_deref(),
+                &witness,
+            );
             return report(&serve::runtime()?.block_on(work)?);
         }
         Command::Audit {

@@ -27,6 +27,7 @@ mod limits;
 mod listen;
 mod migrate;
 mod negotiate;
+mod policies;
 mod publish;
 mod random;
 mod retention;

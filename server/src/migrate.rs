@@ -197,6 +197,7 @@ async fn rest(
     trail.reverse();
     let custody = Custody {
         holds: source.holds(site, i64::MIN, u32::MAX).await?,
+        superseded: source.all_superseded(site).await?,
         restrictions: source.restrictions(site).await?,
         trail,
         retention: source.retention(site).await?,
@@ -315,6 +316,7 @@ mod tests {
     const ORGANISATION: OrganisationId = OrganisationId(Uuid::from_u128(1));
     const OWNER: Uuid = Uuid::from_u128(2);
     const RECORDS: u32 = 5_000;
+    const LATER: u32 = 6_000;
 
     fn signer() -> ReceiptSigner {
         ReceiptSigner::new(&[7; 32])
@@ -385,8 +387,19 @@ mod tests {
         store.count_third_parties(&[seen]).await.unwrap();
     }
 
-    /// A hold that lasts and one that has ended, a restriction of each kind, and a look for old records.
+    /// A record that counts no more, a hold that lasts and one that has ended, a restriction of each kind, and a look for old records.
     async fn keep(store: &dyn Store) {
+        // A later record of a subject that has one already, which counts no more when the later one is erased.
+        let notice = sample::notice(&sample::config("shop"), "first");
+        let later = sample::record(&notice, notice.hash(), LATER, sample::subject(6));
+        let records = vec![sample::accepted(&notice, later)];
+        let counts = Vec::new();
+        store.append(&Batch { records, counts }).await.unwrap();
+        sign(store).await;
+        let order = Order::Erase;
+        let erased = store.carry_out("shop", sample::id(LATER), OWNER, &order, NOW_MS, &sign_erasure);
+        assert_eq!(erased.await.unwrap(), Outcome::Done);
+        assert_eq!(store.all_superseded("shop").await.unwrap(), [sample::id(6)]);
         let hold = |until_ms| Order::Hold {
             reason: "A court wants it".to_owned(),
             until_ms,
@@ -410,8 +423,8 @@ mod tests {
         store.note_retention("shop", NOW_MS + 1, 0, 2).await.unwrap();
     }
 
-    fn sign_erasure(leaf: u64) -> [u8; 64] {
-        erasure::sign("shop", leaf, NOW_MS, signer().key())
+    fn sign_erasure(leaf: u64, entry: [u8; 32]) -> [u8; 64] {
+        erasure::sign("shop", leaf, &entry, NOW_MS, signer().key())
     }
 
     async fn sign(store: &dyn Store) {
@@ -448,6 +461,7 @@ mod tests {
             (erased, store.is_erased("shop", sample::id(7)).await.unwrap()),
             (
                 store.holds("shop", i64::MIN, 10).await.unwrap(),
+                store.all_superseded("shop").await.unwrap(),
                 store.restrictions("shop").await.unwrap(),
                 store.trail("shop", 10).await.unwrap(),
                 store.retention("shop").await.unwrap(),
@@ -479,7 +493,7 @@ mod tests {
         second.take_stretch("shop", &begun).await.unwrap();
 
         let summary = between(&first, &second, &keys, &mut progress).await.unwrap();
-        assert!(summary.contains("shop: 5000 entries"), "{summary}");
+        assert!(summary.contains("shop: 5001 entries"), "{summary}");
         assert_eq!(told(&second).await, told(&first).await);
         between(&second, &third, &keys, &mut progress).await.unwrap();
         assert_eq!(told(&third).await, told(&first).await);
@@ -491,7 +505,7 @@ mod tests {
         append(&third, "shop", RECORDS..RECORDS + 100).await;
         append(&third, "shop", 0..10).await;
         sign(&third).await;
-        assert_eq!(third.log_size("shop").await.unwrap(), u64::from(RECORDS) + 100);
+        assert_eq!(third.log_size("shop").await.unwrap(), u64::from(RECORDS) + 101);
         let report = audit::stored(&third, "shop", &keys, None).await.unwrap();
         assert_eq!(report.faults, []);
     }

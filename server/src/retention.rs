@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use assent_consent::ledger::erasure;
-use assent_store::{Due, Result};
+use assent_store::{Due, Result, StoreError};
 use tokio::{sync::watch, time::MissedTickBehavior};
 use uuid::Uuid;
 
@@ -25,10 +25,7 @@ pub(crate) async fn run(app: &App, mut stopped: watch::Receiver<bool>) {
         let looking = async {
             look.tick().await;
             if let Err(error) = keep_all(app).await {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "records that are due were not erased"
-                );
+                tell(None, &error);
             }
         };
         tokio::select! {
@@ -44,14 +41,16 @@ pub(crate) async fn keep_all(app: &App) -> Result<()> {
         let site = &revision.config.id;
         // What is wrong with one site's records is no reason to keep those of the others.
         if let Err(error) = keep(app, site, revision.config.retention_days).await {
-            tracing::error!(
-                site,
-                error = &error as &dyn std::error::Error,
-                "records that are due were not erased"
-            );
+            tell(Some(site), &error);
         }
     }
     Ok(())
+}
+
+/// Tells the operator; without a site where not even those could be read.
+fn tell(site: Option<&str>, error: &StoreError) {
+    let error: &dyn std::error::Error = error;
+    tracing::error!(site, error, "records that are due were not erased");
 }
 
 async fn keep(app: &App, site: &str, retention_days: u16) -> Result<()> {
@@ -65,7 +64,7 @@ async fn keep(app: &App, site: &str, retention_days: u16) -> Result<()> {
         after: None,
         limit: BATCH,
     };
-    let sign = |leaf| erasure::sign(site, leaf, now_ms, app.signer.key());
+    let sign = |leaf, entry| erasure::sign(site, leaf, &entry, now_ms, app.signer.key());
     let (mut erased, mut spared) = (0, 0);
     loop {
         let batch = app.store.erase_due(site, &due, now_ms, &sign).await?;

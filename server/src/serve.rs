@@ -318,10 +318,8 @@ async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
         grown.add(&site);
     }
     let (queue, appender) = append::start(Arc::clone(&store), config.limits.queue_len, grown.clone());
-    let witnessed = Witnessed::default();
-    let watches = (config.witness.logs.iter())
-        .map(|watched| Watch::new(watched, &config.server.data, &witnessed).map_err(Failure::Other))
-        .collect::<Result<Vec<_>, _>>()?;
+    let witnessed = Witnessed::load(&config.server.data).map_err(Failure::Other)?;
+    let watches = Watch::all(&config.witness.logs, &config.server.data).map_err(Failure::Other)?;
     let app = Arc::new(App {
         store: Arc::clone(&store),
         clock: Arc::new(SystemClock),

@@ -23,8 +23,9 @@ pub mod sample;
 
 use custody::{
     a_held_record_is_erased_by_nobody_before_the_hold_ends, a_hold_that_has_ended_holds_nothing,
-    an_owner_erases_one_record, looks_for_what_is_due_add_up,
-    restricted_records_are_neither_given_out_nor_erased, what_is_kept_for_too_long_goes_in_batches,
+    an_owner_erases_one_record, holds_that_have_ended_are_cleared_away_in_batches,
+    looks_for_what_is_due_add_up, restricted_records_are_neither_given_out_nor_erased,
+    what_came_before_an_erased_record_counts_no_more, what_is_kept_for_too_long_goes_in_batches,
 };
 use ledger::{
     an_erased_id_is_not_stored_again, an_erased_record_leaves_its_entry, concurrent_appends_fork_no_log,
@@ -87,6 +88,8 @@ pub async fn run<S: Store>(make: impl AsyncFn() -> S) {
         restricted_records_are_neither_given_out_nor_erased,
         an_owner_erases_one_record,
         what_is_kept_for_too_long_goes_in_batches,
+        what_came_before_an_erased_record_counts_no_more,
+        holds_that_have_ended_are_cleared_away_in_batches,
         looks_for_what_is_due_add_up,
         signed_heads_are_kept_in_order,
         history_is_newest_first_and_limited,
@@ -598,11 +601,15 @@ async fn history_is_newest_first_and_limited(store: &dyn Store) {
     let mut records: Vec<_> = (0..5)
         .map(|number| sample::record(&site.notice, site.hash, number, subject))
         .collect();
-    // The order is the server's, not that of the ids or of the browser's clock.
-    records[0].received_at_ms = NOW_MS + 9_000;
-    append(store, &records.iter().collect::<Vec<_>>()).await;
+    // The order is the log's, not that of the ids or of any clock.
+    records[1].received_at_ms = NOW_MS + 9_000;
+    records[4].received_at_ms = NOW_MS - 9_000;
+    records.swap(0, 2);
+    for record in &records {
+        append(store, &[record]).await;
+    }
     let history = store.history("shop", subject, 10).await.expect("reads");
-    let expected = [0, 4, 3, 2, 1].map(|number: usize| records[number].clone());
+    let expected = [4, 3, 2, 1, 0].map(|number: usize| records[number].clone());
     assert_eq!(history, expected);
     assert_eq!(
         store.history("shop", subject, 2).await.expect("reads"),

@@ -48,6 +48,6 @@ pub fn trace(id: Uuid) -> [u8; 16] {
     trace
 }
 
-/// Signs the erasure of the record of an entry, by its index in the log. The store calls it in the transaction that
-/// erases, so that no erasure stands without its signature.
-pub type SignErasure<'a> = &'a (dyn Fn(u64) -> [u8; SIGNATURE_LEN] + Send + Sync);
+/// Signs the erasure of a record, by the index of its entry in the log and the entry as it stands there. The store calls
+/// it in the transaction that erases, so that no erasure stands without its signature.
+pub type SignErasure<'a> = &'a (dyn Fn(u64, [u8; 32]) -> [u8; SIGNATURE_LEN] + Send + Sync);

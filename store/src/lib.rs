@@ -245,7 +245,7 @@ pub trait Store: Transfer + 'static {
     /// One record of a subject.
     async fn record(&self, site: &str, id: Uuid, subject: Subject) -> Result<Option<ConsentRecord>>;
 
-    /// The newest records of a subject, newest first by `received_at_ms`, at most `limit`.
+    /// The newest records of a subject, the last of the log first, at most `limit`. No clock has a say in the order.
     async fn history(&self, site: &str, subject: Subject, limit: u32) -> Result<Vec<ConsentRecord>>;
 
     /// Erases records of a subject, `only` the one with this id or all of them: rows and salts are gone, the entries in
@@ -259,6 +259,10 @@ pub trait Store: Transfer + 'static {
         now_ms: i64,
         sign: SignErasure<'_>,
     ) -> Result<Erased>;
+
+    /// The records of a subject that came before one that was erased, whoever erased it, in the order of their ids: what
+    /// the visitor decided last is not known any more, and it was not this.
+    async fn superseded(&self, site: &str, subject: Subject) -> Result<Vec<Uuid>>;
 
     /// Whether a record with this id was erased at this site.
     async fn is_erased(&self, site: &str, id: Uuid) -> Result<bool>;

@@ -11,6 +11,7 @@ use assent_consent::{
     record::{ConsentRecord, Subject},
 };
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use crate::{
     Count, Erasure, Hold, OrganisationId, Owner, Restriction, Result, RetentionRun, Revision, StoreError,
@@ -61,6 +62,8 @@ pub struct Stretch {
 pub struct Custody {
     /// All holds, those that have ended as well.
     pub holds: Vec<Hold>,
+    /// The records that count no more, because a later one of the same subject was erased.
+    pub superseded: Vec<Uuid>,
     /// All restrictions, with the subjects whose records they are of.
     pub restrictions: Vec<(Subject, Restriction)>,
     /// The whole trail, oldest first.
@@ -89,6 +92,9 @@ pub trait Transfer: Send + Sync {
 
     /// All restrictions of a site, ordered by subject.
     async fn restrictions(&self, site: &str) -> Result<Vec<(Subject, Restriction)>>;
+
+    /// All records of a site that count no more, because a later one of the same subject was erased, ordered by id.
+    async fn all_superseded(&self, site: &str) -> Result<Vec<Uuid>>;
 
     /// The first hour of a site's roll-up that is not before this one.
     async fn next_hour(&self, site: &str, from: i32) -> Result<Option<i32>>;

@@ -38,6 +38,8 @@ export interface Host {
   loader: Loader;
   /** What the parts add to the choice as the page's scripts see it. */
   more: Partial<Choice>;
+  /** Markup as the page's policy wants it; a part fills this in where that is more than text. */
+  markup?(text: string): string;
   on: typeof on;
   /** As `assent.set`, of single services; a part fills this in where the site offers a choice per service. */
   set?(wanted: Parameters<Assent['set']>[0], method: 'api' | 'embed'): void;

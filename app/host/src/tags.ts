@@ -67,7 +67,7 @@ export function apply(): void {
 function run(held: HTMLScriptElement, src: string | undefined, blocks: boolean): void {
   const script = document.createElement('script');
   for (const { name, value } of held.attributes) {
-    if (!/^(type|src|data-(type|src))$/.test(name)) script.setAttribute(name, value);
+    if (!/^(data-)?(type|src)$/.test(name)) script.setAttribute(name, value);
   }
   script.type = held.dataset.type ?? '';
   script.nonce = held.nonce;

@@ -42,6 +42,9 @@ export function base64(text: string): Bytes | null {
   }
 }
 
+/** Writes base64 in that form. */
+export const base64Of = (bytes: Bytes): string => btoa(String.fromCharCode(...bytes));
+
 /** Likewise base64url without padding (RFC 7515, section 2). */
 export function base64url(text: string): Bytes | null {
   if (!/^[\w-]*$/.test(text)) return null;

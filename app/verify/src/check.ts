@@ -1,6 +1,7 @@
 // The four steps, each with a finding in plain words. What is sent, and to this server only: a record's site and id,
 // and its entry, which is a hash.
 import { equal, hex, type Bytes } from './bytes';
+import { isSigned, type Erasure } from './erasure';
 import { Unsupported, read as readKeys, signed, type Key } from './keys';
 import { entriesPath, openCheckpoint, readEntries, readProof } from './log';
 import { includes, leaf } from './merkle';
@@ -148,7 +149,7 @@ async function ofLog({ record, payload }: Receipt, keys: Key[] | null, signature
     if (answer.status === 409) {
       return { state: 'wait', text: 'Not yet: the record is stored, but the log has not been signed since. Try again in a minute.' };
     }
-    if (answer.status === 404) return await ofErased(`${site}/log`, own);
+    if (answer.status === 404) return await ofErased(`${site}/log`, record.site, own, keys);
     if (!answer.ok) return open(`The server cannot answer now (${answer.status}). Try again soon.`);
     return await ofProof(await answer.text(), record.site, own, keys);
   } catch (error) {
@@ -169,8 +170,8 @@ async function ofProof(text: string, site: string, own: Bytes, keys: Key[]): Pro
     : fails('The proof does not hold: it does not lead from this record to what the log signed.');
 }
 
-/** Without a proof: whether the log lists the entry as erased. */
-async function ofErased(log: string, own: Bytes): Promise<Finding> {
+/** Without a proof: whether the log lists the entry as erased, and the server signed that. */
+async function ofErased(log: string, site: string, own: Bytes, keys: Key[]): Promise<Finding> {
   const missing = fails('The server knows no such record: it is not in the site’s log.');
   const head = await get(`${log}/checkpoint`);
   if (head.status === 404) return open('This server publishes no log of this site.');
@@ -180,8 +181,9 @@ async function ofErased(log: string, own: Bytes): Promise<Finding> {
   while (from !== null) {
     const answer: Response = await get(`${log}/erased?from=${from}`);
     if (!answer.ok) return open(`The server cannot answer now (${answer.status}). Try again soon.`);
-    const page = (await answer.json()) as { erased: { index: number; erased_at_ms: number }[]; next: number | null };
-    for (const { index, erased_at_ms } of page.erased) {
+    const page = (await answer.json()) as { erased: Erasure[]; next: number | null };
+    for (const erasure of page.erased) {
+      const { index, erased_at_ms } = erasure;
       const next = entriesPath(index, size);
       if (next !== path) {
         const tile = await get(`${log}/${next}`);
@@ -189,9 +191,11 @@ async function ofErased(log: string, own: Bytes): Promise<Finding> {
         path = next;
       }
       const found = entries[index % 256];
-      if (found && equal(found, own)) {
-        return open(`The record was erased on ${moment(erased_at_ms)}. Its entry, number ${index}, still stands in the site’s log, but the server proves it to nobody any more.`);
-      }
+      if (!found || !equal(found, own)) continue;
+      const date = moment(erased_at_ms);
+      return (await isSigned(erasure, site, own, keys))
+        ? open(`The record was erased on ${date}, and the server signed that it did so. Its entry, number ${index}, still stands in the site’s log, but the server proves it to nobody any more.`)
+        : fails(`The site’s log lists the record as erased on ${date}, but this server’s published keys did not sign that. Somebody else may have removed it.`);
     }
     // A list that does not go on would be read for ever.
     from = page.next !== null && page.next > from ? page.next : null;

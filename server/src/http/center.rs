@@ -7,7 +7,10 @@ mod rights;
 
 pub(crate) use rights::texts as rights_texts;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use assent_center::{CenterPage, Current, HistoryRow, Moment, News, Rights, SHOWN, field};
 use assent_consent::{
@@ -429,6 +432,8 @@ struct Past {
     records: Vec<ConsentRecord>,
     /// What the law keeps although the visitor had it erased.
     kept: Vec<ConsentRecord>,
+    /// Which of the records are followed by one that was erased.
+    superseded: BTreeSet<Uuid>,
     is_restricted: bool,
 }
 
@@ -520,6 +525,7 @@ impl View {
         Ok(Past {
             records,
             kept,
+            superseded: handover::superseded(self.app, site, subject).await?,
             is_restricted: store.restriction(site, subject).await?.is_some(),
         })
     }
@@ -555,7 +561,11 @@ impl View {
                 // As in the gate: nobody knows what of a category they refused.
                 && (record.services.is_empty() || revision.config.service_choice)
         };
-        let current = handover::latest(records).filter(counts).map(|record| Current {
+        let counting: Vec<_> = (records.iter())
+            .filter(|record| !past.superseded.contains(&record.id))
+            .cloned()
+            .collect();
+        let current = handover::latest(&counting).filter(counts).map(|record| Current {
             granted: record.choice.into(),
             services: record.services.clone(),
             decided: moment(record.decided_at_ms),

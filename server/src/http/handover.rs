@@ -198,7 +198,8 @@ pub(crate) async fn newest(
 ) -> Result<Option<ConsentRecord>, Problem> {
     let mut history = app.store.history(site, subject, RECENT_LEN).await?;
     let taken_back = taken_back(app, site, subject).await?;
-    history.retain(|record| !taken_back.contains(&record.id));
+    let superseded = superseded(app, site, subject).await?;
+    history.retain(|record| !taken_back.contains(&record.id) && !superseded.contains(&record.id));
     Ok(latest(&history).cloned())
 }
 
@@ -213,13 +214,37 @@ pub(crate) async fn taken_back(app: &App, site: &str, subject: Subject) -> Resul
         .collect())
 }
 
-/// The record of the latest decision. An outbox may deliver an earlier one after it, so the time of arrival
-/// alone does not tell; a browser's clock may be ahead, so its time alone does not either.
+/// The records that are followed by one that was erased. Nobody knows what that one said; it may have been a withdrawal.
+pub(crate) async fn superseded(app: &App, site: &str, subject: Subject) -> Result<BTreeSet<Uuid>, Problem> {
+    Ok(app.store.superseded(site, subject).await?.into_iter().collect())
+}
+
+/// The record of the latest decision, of a history that begins with the last record of the log.
+///
+/// No clock is asked: a browser's may go back between two choices. Of a browser's choices each names the one before, so
+/// the latest is the one that no other names. Where that leaves more than one, two places have decided without knowing
+/// of each other, such as the center and a page whose record came late: then the one that allows least, because what was
+/// withdrawn in either must not come back, and among equal ones the last of the log.
 pub(crate) fn latest(history: &[ConsentRecord]) -> Option<&ConsentRecord> {
+    let replaced: BTreeSet<_> = history.iter().filter_map(|record| record.previous).collect();
     history
         .iter()
-        .rev()
-        .max_by_key(|record| record.decided_at_ms.min(record.received_at_ms))
+        .filter(|record| !replaced.contains(&record.id))
+        .min_by_key(|record| allowed(record))
+        // Records that name each other in a circle, which no browser makes.
+        .or_else(|| history.first())
+}
+
+/// How many categories a record allows, and how many services beyond or less.
+fn allowed(record: &ConsentRecord) -> (u32, i64) {
+    let services = record
+        .services
+        .values()
+        .map(|is_allowed| if *is_allowed { 1 } else { -1 });
+    (
+        Categories::from(record.choice).bits().count_ones(),
+        services.sum(),
+    )
 }
 
 fn known(record: &ConsentRecord, key: Option<String>) -> Known {

@@ -6,6 +6,8 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
+    iter::Peekable,
+    vec,
 };
 
 use assent_consent::ledger::{Checkpoint, Edge, Hash, NoteError, Tile, erasure, merkle};
@@ -184,6 +186,7 @@ pub(crate) async fn log(
             .push((earlier.root, false));
     }
     let mut replay = Replay::new(points);
+    let mut erasures = Erasures::of(log);
     for number in 0..size.div_ceil(256) {
         let Some(tile) = Tile::of_tree(0, number, size) else {
             continue;
@@ -202,10 +205,18 @@ pub(crate) async fn log(
         };
         replay.add(&entries, &mut report);
         report.entries += entries.len() as u64;
+        for (leaf, entry) in (number * 256..).zip(entries) {
+            if let Some(erasure) = erasures.before(leaf + 1).await? {
+                report.erased.push((leaf, erasure.erased_at_ms));
+                if !is_signed(log.site(), &erasure, &entry, keys) {
+                    report.faults.push(Fault::ErasedByOthers { leaf });
+                }
+            }
+        }
     }
     replay.end(&mut report);
     levels(log, size, replay.tiles, &mut report).await?;
-    erasures(log, keys, &mut report).await?;
+    erased_beyond(log, erasures, &mut report).await?;
     Ok(report)
 }
 
@@ -246,7 +257,7 @@ pub(crate) async fn stored(
                     // It may have been erased just now.
                     let erasures = store.log_erasures(site, leaf, 1).await?;
                     match erasures.first().filter(|erasure| erasure.leaf == leaf) {
-                        Some(erasure) if is_signed(site, erasure, keys) => (),
+                        Some(erasure) if is_signed(site, erasure, &entry, keys) => (),
                         Some(_) => report.faults.push(Fault::ErasedByOthers { leaf }),
                         None => report.faults.push(Fault::Deleted { leaf }),
                     }
@@ -462,38 +473,73 @@ pub(super) fn after(last: u64, what: &str) -> Result<u64, LogError> {
         .ok_or_else(|| LogError::Malformed(what.to_owned()))
 }
 
-fn is_signed(site: &str, erased: &Erasure, keys: &[VerifyingKey]) -> bool {
-    erasure::is_signed(site, erased.leaf, erased.erased_at_ms, &erased.signature, keys)
+/// Whether a known key signed that the record of this entry was erased.
+pub(super) fn is_signed(site: &str, erased: &Erasure, entry: &[u8; 32], keys: &[VerifyingKey]) -> bool {
+    erasure::is_signed(
+        site,
+        erased.leaf,
+        entry,
+        erased.erased_at_ms,
+        &erased.signature,
+        keys,
+    )
 }
 
-async fn erasures(log: &dyn Log, keys: &[VerifyingKey], report: &mut Report) -> Result<(), LogError> {
-    let mut next = 0;
-    loop {
-        let erasures = log.erasures(next).await?;
-        let Some(last) = erasures.last() else {
-            return Ok(());
-        };
-        if last.leaf < next {
-            return Err(LogError::Malformed("its erasures".to_owned()));
-        }
-        next = after(last.leaf, "its erasures")?;
-        // What was stored since the replay began may be erased already.
-        let now = log.size().await?.unwrap_or(u64::MAX);
-        for erasure in erasures {
-            let Erasure {
-                leaf, erased_at_ms, ..
-            } = erasure;
-            if leaf < report.entries {
-                report.erased.push((leaf, erased_at_ms));
-            } else if leaf >= now && report.entries >= report.signed {
-                report.faults.push(Fault::ErasedBeyond { leaf });
-                continue;
-            }
-            if !is_signed(log.site(), &erasure, keys) {
-                report.faults.push(Fault::ErasedByOthers { leaf });
-            }
+/// The erasures of a log in the order of its entries, read page by page.
+struct Erasures<'a> {
+    log: &'a dyn Log,
+    page: Peekable<vec::IntoIter<Erasure>>,
+    /// Where the next page begins; `None` after the last one.
+    next: Option<u64>,
+}
+
+impl<'a> Erasures<'a> {
+    fn of(log: &'a dyn Log) -> Self {
+        Self {
+            log,
+            page: Vec::new().into_iter().peekable(),
+            next: Some(0),
         }
     }
+
+    /// The next one, if it is of an entry before `end`.
+    async fn before(&mut self, end: u64) -> Result<Option<Erasure>, LogError> {
+        if let Some(next) = self.next
+            && self.page.peek().is_none()
+        {
+            let page = self.log.erasures(next).await?;
+            let is_in_order = page.is_sorted_by(|one, other| one.leaf < other.leaf)
+                && page.first().is_none_or(|first| first.leaf >= next);
+            if !is_in_order {
+                return Err(LogError::Malformed("its erasures".to_owned()));
+            }
+            self.next = match page.last() {
+                Some(last) => Some(after(last.leaf, "its erasures")?),
+                None => None,
+            };
+            self.page = page.into_iter().peekable();
+        }
+        Ok(self.page.next_if(|erasure| erasure.leaf < end))
+    }
+}
+
+/// Names the erasures of entries that the log does not have.
+async fn erased_beyond(
+    log: &dyn Log,
+    mut erasures: Erasures<'_>,
+    report: &mut Report,
+) -> Result<(), LogError> {
+    let mut now = report.size;
+    while let Some(Erasure { leaf, .. }) = erasures.before(u64::MAX).await? {
+        if leaf >= now {
+            // What was stored since the replay began may be erased already.
+            now = log.size().await?.unwrap_or(u64::MAX);
+        }
+        if leaf >= now && report.entries >= report.signed {
+            report.faults.push(Fault::ErasedBeyond { leaf });
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Display for Report {

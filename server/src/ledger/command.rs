@@ -18,8 +18,8 @@ use assent_consent::{
 use assent_store::Store;
 use ed25519_dalek::VerifyingKey;
 
-use super::{LogError, RemoteLog, StoredLog, audit, verify};
-use crate::{clock, database::Address, keys, serve::Failure};
+use super::{Log, LogError, RemoteLog, StoredLog, audit, verify};
+use crate::{database::Address, keys, serve::Failure};
 
 /// Where a log is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,12 +133,14 @@ fn known(file: Option<&Path>, place: Option<&Place>) -> Result<Vec<VerifyingKey>
     Ok(keys)
 }
 
-/// Verifies a receipt: its signature, and as far as there is a log or a proof, that its record was logged.
+/// Verifies a receipt: its signature, and as far as there is a log or a proof, that its record was logged; and with a
+/// log, whether it was erased since, and what witnesses have seen of it.
 pub(crate) async fn verify(
     receipt: &Path,
     place: Option<&Place>,
     keys: Option<&Path>,
     proof: Option<&Path>,
+    witnesses: &[String],
 ) -> Result<Outcome, Failure> {
     let keys = known(keys, place)?;
     let (mut findings, record) = verify::Findings::of_receipt(&read(receipt)?, &keys);
@@ -159,7 +161,14 @@ pub(crate) async fn verify(
         (None, None) => None,
     };
     match proof {
-        Some(Ok(proof)) => findings.add_proof(&record, &proof, &keys),
+        Some(Ok(proof)) => {
+            findings.add_proof(&record, &proof, &keys);
+            if let Some(place) = place
+                && findings.holds()
+            {
+                add_log(&mut findings, place, &record, &proof, &keys, witnesses).await?;
+            }
+        }
         Some(Err(size)) => findings.not_logged(size),
         None => findings.skip("Whether the record is in the log: no log and no proof were given."),
     }
@@ -167,6 +176,41 @@ pub(crate) async fn verify(
         text: findings.to_string(),
         holds: findings.holds(),
     })
+}
+
+/// What the log says of the record whose entry was proved: whether it was erased, and what the witnesses have seen.
+async fn add_log(
+    findings: &mut verify::Findings,
+    place: &Place,
+    record: &ConsentRecord,
+    proof: &LogProof,
+    keys: &[VerifyingKey],
+    witnesses: &[String],
+) -> Result<(), Failure> {
+    let mut add = async |log: &dyn Log| -> Result<(), Failure> {
+        let erasures = log.erasures(proof.index).await?;
+        if let Some(erasure) = erasures.first().filter(|erasure| erasure.leaf == proof.index) {
+            findings.add_erasure(record, erasure, keys);
+        }
+        for witness in witnesses {
+            let seen = countersigned(witness, &proof.checkpoint, keys)?;
+            findings.add_witness(record, proof.index, log, &seen).await?;
+        }
+        Ok(())
+    };
+    match place {
+        Place::Address(address) => add(&remote(address, Some(&record.site))?).await,
+        Place::Folder(folder) => {
+            let store = open(folder).await?;
+            let log = StoredLog {
+                store: &store,
+                site: &record.site,
+            };
+            add(&log).await?;
+            store.close().await;
+            Ok(())
+        }
+    }
 }
 
 /// The proof of a record, as the log gives it, or by looking through all of its entries; else the log's size.
@@ -201,25 +245,24 @@ async fn find(place: &Place, record: &ConsentRecord) -> Result<Result<LogProof, 
     }
 }
 
-/// What a witness has countersigned last of a log, in words and as it is.
-async fn witnessed(
-    address: &str,
-    place: &Place,
-    site: Option<&str>,
-    keys: &[VerifyingKey],
-) -> Result<(String, Checkpoint), Failure> {
-    let newest = match place {
-        Place::Address(address) => remote(address, site)?.newest()?,
+/// A log's newest checkpoint, a signed note.
+async fn newest(place: &Place, site: Option<&str>) -> Result<String, Failure> {
+    match place {
+        Place::Address(address) => Ok(remote(address, site)?.newest()?),
         Place::Data { database, .. } => {
             let store = open(database).await?;
             let head = store.last_head(site.unwrap_or_default()).await?;
             store.close().await;
-            let head = head.ok_or_else(|| Failure::Other("the log has no checkpoint".to_owned()))?;
-            head.note
+            head.map(|head| head.note)
+                .ok_or_else(|| Failure::Other("the log has no checkpoint".to_owned()))
         }
-    };
+    }
+}
+
+/// What the witness at an address has countersigned last of the log that has this checkpoint.
+fn countersigned(address: &str, of: &str, keys: &[VerifyingKey]) -> Result<verify::Countersigned, Failure> {
     let unusable = |error: NoteError| Failure::Other(format!("the log's checkpoint: {error}"));
-    let origin = Checkpoint::open(&newest, keys).map_err(unusable)?.origin;
+    let origin = Checkpoint::open(of, keys).map_err(unusable)?.origin;
     let witness = remote(address, Some("any"))?;
     let signed = witness.witnessed(&origin)?;
     let unusable = |error: NoteError| Failure::Other(format!("what {address} has signed: {error}"));
@@ -238,13 +281,11 @@ async fn witnessed(
     if checkpoint.origin != origin {
         return Err(unusable(NoteError::Malformed));
     }
-    let seen_at_ms = i64::try_from(since_1970_s).unwrap_or(0).saturating_mul(1000);
-    let words = format!(
-        "The witness {name} saw the log's first {} entries on {}.\n",
-        checkpoint.size,
-        clock::readable(seen_at_ms)
-    );
-    Ok((words, checkpoint))
+    Ok(verify::Countersigned {
+        name,
+        seen_at_ms: i64::try_from(since_1970_s).unwrap_or(0).saturating_mul(1000),
+        checkpoint,
+    })
 }
 
 /// Audits one log, or all logs of a database.
@@ -265,9 +306,9 @@ pub(crate) async fn audit(
                 .map_err(|error| Failure::Other(format!("{}: {error}", file.display())))?,
         ),
         Some(Earlier::Witnessed(address)) => {
-            let (words, checkpoint) = witnessed(address, place, site, &keys).await?;
-            outcome.text = words;
-            Some(checkpoint)
+            let seen = countersigned(address, &newest(place, site).await?, &keys)?;
+            outcome.text = format!("{seen}\n");
+            Some(seen.checkpoint)
         }
         None => None,
     };

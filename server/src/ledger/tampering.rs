@@ -3,18 +3,20 @@
 use std::path::PathBuf;
 
 use assent_consent::{
-    ledger::{Checkpoint, NoteError, erasure},
+    ledger::{Checkpoint, Hash, NoteError, Tile, erasure},
     receipt::ReceiptSigner,
 };
 use assent_store::{
-    Batch, OrganisationId, Store as _,
+    Batch, Erasure, OrganisationId, SignedHead, Store as _,
     conformance::sample::{self, NOW_MS},
 };
 use assent_store_sqlite::SqliteStore;
-use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use async_trait::async_trait;
+use sqlx::{AssertSqlSafe, Connection as _, SqlSafeStr, SqliteConnection, sqlite::SqliteConnectOptions};
 use uuid::Uuid;
 
 use super::{
+    Log, LogError, StoredLog,
     audit::{self, Report},
     checkpoints::{self, Mismatch, Signatory},
 };
@@ -88,12 +90,12 @@ impl Case {
         checkpoints::sign(store, "shop", &signatory, NOW_MS).await
     }
 
-    fn sign_erasure(&self, erased_at_ms: i64) -> impl Fn(u64) -> [u8; 64] + Send + Sync + '_ {
-        move |leaf| erasure::sign("shop", leaf, erased_at_ms, self.signer.key())
+    fn sign_erasure(&self, erased_at_ms: i64) -> impl Fn(u64, [u8; 32]) -> [u8; 64] + Send + Sync + '_ {
+        move |leaf, entry| erasure::sign("shop", leaf, &entry, erased_at_ms, self.signer.key())
     }
 
     /// Changes the file by SQL, past all checks.
-    async fn tamper(&self, sql: &'static str) {
+    async fn tamper(&self, sql: impl SqlSafeStr) {
         let options = SqliteConnectOptions::new()
             .filename(&self.database)
             .foreign_keys(false)
@@ -425,6 +427,91 @@ async fn a_deleted_record_that_is_listed_as_erased_is_named() {
     )
     .await;
     assert_eq!(faults, [3, 7].map(|leaf| format!("entry {leaf}: {named}")));
+}
+
+/// A log that was put back from a backup gives its last indices again. What was signed of the entry that stood there
+/// before says nothing of the one that stands there now.
+#[tokio::test]
+async fn an_erasure_from_before_a_restore_covers_no_other_record() {
+    let (before, after) = (Case::new().await, Case::from(10_000).await);
+    let store = SqliteStore::open(&before.database).await.unwrap();
+    let erasure = store.log_erasures("shop", 0, 1).await.unwrap().remove(0);
+    store.close().await;
+    let signature = hex::encode(erasure.signature);
+    let replay = format!("update erasure set signature = x'{signature}' where leaf = 7");
+    after.tamper(AssertSqlSafe(replay)).await;
+    let found = words(&after.audit().await);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("entry 7: listed as erased, but no known key signed that"));
+}
+
+#[tokio::test]
+async fn an_erasure_beyond_the_log_is_named() {
+    let (faults, _) = Case::faults("update erasure set leaf = 600").await;
+    assert_eq!(
+        faults,
+        [
+            "entry 600: listed as erased, but the log does not have it",
+            "entry 7: its record is missing, and was not erased on request"
+        ]
+    );
+}
+
+/// A log that gets a record, which is erased again, after it was replayed and before its erasures are read.
+struct Growing<'a> {
+    log: StoredLog<'a>,
+    store: &'a SqliteStore,
+    case: &'a Case,
+}
+
+#[async_trait]
+impl Log for Growing<'_> {
+    fn site(&self) -> &str {
+        self.log.site()
+    }
+
+    async fn hashes(&self, tile: Tile) -> Result<Vec<Hash>, LogError> {
+        self.log.hashes(tile).await
+    }
+
+    async fn entries(&self, tile: Tile) -> Result<Vec<[u8; 32]>, LogError> {
+        self.log.entries(tile).await
+    }
+
+    async fn size(&self) -> Result<Option<u64>, LogError> {
+        self.log.size().await
+    }
+
+    async fn heads(&self, from: u64) -> Result<Vec<SignedHead>, LogError> {
+        self.log.heads(from).await
+    }
+
+    async fn erasures(&self, from: u64) -> Result<Vec<Erasure>, LogError> {
+        if from == 0 {
+            append(self.store, RECORDS..RECORDS + 1).await;
+            let (subject, sign) = (sample::subject(RECORDS), self.case.sign_erasure(NOW_MS));
+            self.store.erase("shop", subject, None, NOW_MS, &sign).await?;
+        }
+        self.log.erasures(from).await
+    }
+}
+
+#[tokio::test]
+async fn what_is_stored_and_erased_after_the_replay_is_no_fault() {
+    let case = Case::new().await;
+    let store = SqliteStore::open(&case.database).await.unwrap();
+    let site = "shop";
+    let growing = Growing {
+        log: StoredLog { store: &store, site },
+        store: &store,
+        case: &case,
+    };
+    let keys = [case.signer.verifying_key()];
+    let report = audit::log(&growing, &keys, None).await.unwrap();
+    let beyond = store.log_erasures(site, RECORDS.into(), 1).await.unwrap();
+    assert_eq!((report.entries, beyond.len()), (RECORDS.into(), 1));
+    assert_eq!(report.faults, []);
+    store.close().await;
 }
 
 /// Who has the key rewrites everything, checkpoints included. In itself such a log is in order; only a checkpoint that

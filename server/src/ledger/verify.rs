@@ -5,10 +5,34 @@ use assent_consent::{
     receipt::{self, ReceiptError},
     record::ConsentRecord,
 };
+use assent_store::Erasure;
 use ed25519_dalek::VerifyingKey;
 
-use super::{Log, LogError};
+use super::{Log, LogError, audit};
 use crate::{clock::readable, http::notices::replay_path};
+
+/// The last checkpoint of a log that a witness has countersigned.
+#[derive(Debug)]
+pub(crate) struct Countersigned {
+    /// The witness's name.
+    pub(super) name: String,
+    /// Milliseconds since 1970.
+    pub(super) seen_at_ms: i64,
+    /// What it countersigned.
+    pub(super) checkpoint: Checkpoint,
+}
+
+impl std::fmt::Display for Countersigned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "The witness {} saw the log's first {} entries on {}.",
+            self.name,
+            self.checkpoint.size,
+            readable(self.seen_at_ms)
+        )
+    }
+}
 
 /// What was found, line by line, and whether all of it holds.
 #[derive(Debug)]
@@ -78,6 +102,53 @@ impl Findings {
             "         What the visitor was shown: {origin}{}",
             replay_path(&record.site, record.notice)
         ));
+    }
+
+    /// Says what is signed of the record's erasure, which the log lists.
+    pub(crate) fn add_erasure(&mut self, record: &ConsentRecord, erasure: &Erasure, keys: &[VerifyingKey]) {
+        let date = readable(erasure.erased_at_ms);
+        if audit::is_signed(&record.site, erasure, &record.commitment(), keys) {
+            self.hold(format!(
+                "The record was erased on {date}, and the server signed that it did so. Its entry stays in the log."
+            ));
+        } else {
+            self.fail(format!(
+                "The log lists the record as erased on {date}, but no known key signed that; unless a key is missing, \
+                 somebody else removed it."
+            ));
+        }
+    }
+
+    /// Checks whether the entry `leaf` of a record is below what a witness has countersigned.
+    pub(crate) async fn add_witness(
+        &mut self,
+        record: &ConsentRecord,
+        leaf: u64,
+        log: &dyn Log,
+        seen: &Countersigned,
+    ) -> Result<(), LogError> {
+        let Checkpoint { size, root, .. } = seen.checkpoint;
+        let Some(plan) = Plan::inclusion(leaf, size) else {
+            self.skip(format!(
+                "Whether a witness has seen the record: it came later. {seen}"
+            ));
+            return Ok(());
+        };
+        let proof = match log.resolve(&plan).await {
+            Ok(proof) => proof,
+            // A log that was cut off has no such proof.
+            Err(LogError::Missing(_) | LogError::Malformed(_)) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        if merkle::includes(merkle::leaf(&record.commitment()), leaf, size, &proof, root) {
+            self.hold(format!("{seen} The record is among them."));
+        } else {
+            self.fail(format!(
+                "{seen} The record is not among them: the log was rewritten or cut off since, or the witness was shown \
+                 another one."
+            ));
+        }
+        Ok(())
     }
 
     /// The record is not in the log.
@@ -158,7 +229,7 @@ pub(crate) async fn search(log: &dyn Log, entry: [u8; 32]) -> Result<Result<LogP
         if head.size < next {
             return Err(LogError::Malformed("its checkpoints".to_owned()));
         }
-        next = super::audit::after(head.size, "its checkpoints")?;
+        next = audit::after(head.size, "its checkpoints")?;
         last = Some(head);
     }
     let Some(head) = last else { return Ok(Err(0)) };

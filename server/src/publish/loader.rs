@@ -126,6 +126,9 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
     // The cookies are read here, outside of every function: Chromium looks at the stack of who reads them, and for
     // that parses each function on it once more.
     let mut out = String::from("//# allFunctionsCalledOnLoad\n((ASSENT,COOKIES)=>{var PARTS=[];");
+    if config.trusted_types {
+        out.push_str(asset_text("trusted-types.js").trim_end());
+    }
     if !settings.marks.is_empty() {
         out.push_str(asset_text("marks.js").trim_end());
     }

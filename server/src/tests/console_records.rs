@@ -337,6 +337,29 @@ async fn a_held_record_stays_and_its_visitor_is_told() {
     assert_eq!(app.stored(KEY).await, 1);
 }
 
+/// The hold ends on its day; the record goes with the next look for such records, up to a day later.
+#[tokio::test]
+async fn a_choice_that_was_taken_back_does_not_count_when_its_hold_has_ended() {
+    let app = TestApp::new().await;
+    app.submit(&app.submission(1)).await;
+    let desk = Desk::new(&app).await;
+    assert_eq!(
+        desk.act(1, "hold", "reason=Claim&until=2026-12-24").await.status,
+        303
+    );
+    let cookie = format!("assent-center-shop={KEY}.0");
+    let erased = app.post("/c/shop/erase").header("cookie", &cookie);
+    assert_eq!(erased.form("").await.status, 200);
+    app.clock.advance(60 * 86_400_000);
+    assert_eq!(app.stored(KEY).await, 1);
+    let choice = app
+        .get(&format!("/v1/sites/shop/choice?record={}", id_of(1)))
+        .header("authorization", &format!("Bearer {KEY}"));
+    assert_eq!(choice.empty().await.status, 410);
+    let center = app.get("/c/shop").header("cookie", &cookie).empty().await;
+    assert!(!center.text().contains("/c/shop/receipts/"));
+}
+
 #[tokio::test]
 async fn restricted_records_are_neither_shown_nor_given_out() {
     let app = TestApp::new().await;

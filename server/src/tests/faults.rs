@@ -24,12 +24,13 @@ use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::{Answer, DATABASE, KEY, TestApp, id_of};
+use super::{Answer, DATABASE, KEY, NOW_MS, ORGANISATION, TestApp, id_of, shop};
 use crate::clock::Clock as _;
 use crate::ledger::{
     audit,
     checkpoints::{self, Mismatch},
 };
+use crate::retention;
 
 /// How an operation goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +106,7 @@ operations! {
         fn notices_of(site: &str, revision: u32) -> Vec<KeptNotice>;
         fn erased_ids(site: &str, from: [u8; 16], limit: u32) -> Vec<[u8; 16]>;
         fn restrictions(site: &str) -> Vec<(Subject, Restriction)>;
+        fn all_superseded(site: &str) -> Vec<Uuid>;
         fn next_hour(site: &str, from: i32) -> Option<i32>;
         fn cells(site: &str, hours: Range<i32>) -> Vec<(Count, u64)>;
         fn take_owner(owner: &Owner) -> ();
@@ -143,6 +145,7 @@ operations! {
     fn note_retention(site: &str, ran_at_ms: i64, erased: u64, spared: u64) -> ();
     fn retention(site: &str) -> Option<RetentionRun>;
     fn is_erased(site: &str, id: Uuid) -> bool;
+    fn superseded(site: &str, subject: Subject) -> Vec<Uuid>;
     fn log_size(site: &str) -> u64;
     fn log_tile(site: &str, level: u8, number: u64) -> Option<Vec<u8>>;
     fn logged(site: &str, id: Uuid) -> Option<Logged>;
@@ -400,4 +403,27 @@ async fn a_database_that_is_locked_for_a_while_comes_back() {
     other.close().await.unwrap();
     assert_eq!(app.deliver(3).await, 1);
     app.assert_in_order(1..=3).await;
+}
+
+/// What is wrong with one site's records is no reason to keep those of another.
+#[tokio::test]
+async fn retention_at_one_site_does_not_fail_for_another() {
+    for operation in ["retention", "erase_due", "note_retention"] {
+        let (app, store) = faulty().await;
+        app.submit(&app.submission(1)).await;
+        // It comes first.
+        let mut other = shop();
+        other.id = "other".to_owned();
+        app.store
+            .publish_revision(ORGANISATION, &other, NOW_MS)
+            .await
+            .unwrap();
+        app.clock.advance(3_000 * 86_400_000);
+        store.once(operation, Fault::Before);
+        retention::keep_all(&app.app).await.unwrap();
+        assert_eq!(app.stored(KEY).await, 0, "{operation}");
+        assert_eq!(app.store.retention("other").await.unwrap(), None);
+        let shop = app.store.retention("shop").await.unwrap().unwrap();
+        assert_eq!(shop.erased, 1);
+    }
 }

@@ -1,6 +1,9 @@
-use serde_json::json;
+use assent_consent::ledger::erasure;
+use assent_store::{Order, Outcome};
+use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::{Answer, KEY, SHOP, TestApp};
+use super::{Answer, KEY, NOW_MS, ORGANISATION, SHOP, TestApp, id_of};
 
 async fn hand_over(app: &TestApp, origin: &str, key: &str) -> Answer {
     app.post("/v1/sites/shop/handover")
@@ -50,7 +53,7 @@ async fn other_origins_and_other_sites_get_nothing_and_use_nothing_up() {
     let mut other = super::shop();
     other.id = "other".to_owned();
     app.store
-        .publish_revision(super::ORGANISATION, &other, super::NOW_MS)
+        .publish_revision(ORGANISATION, &other, NOW_MS)
         .await
         .unwrap();
     app.app.published.refresh(app.store.as_ref()).await.unwrap();
@@ -86,4 +89,83 @@ async fn the_newest_choice_is_told_to_its_subject() {
     app.submit(&app.submission(1)).await;
     insta::assert_snapshot!(ask(KEY).await, @r#"200 {"granted":11,"record":"019aa7f0-1234-7abc-8def-000000000001","revision":1,"decided_at_ms":1795291199000}"#);
     insta::assert_snapshot!(ask("nonsense").await, @r#"401 {"type":"about:blank","title":"Unauthorized","status":401,"detail":"The Authorization header must be `Bearer` with a subject key of 32 lower-case hexadecimal digits."}"#);
+}
+
+/// What counts, as a browser with the key learns it: status, and the record if there is one.
+async fn current(app: &TestApp) -> (u16, Value) {
+    let call = app
+        .get("/v1/sites/shop/choice")
+        .header("authorization", &format!("Bearer {KEY}"));
+    let answer = call.empty().await;
+    (answer.status.as_u16(), answer.json()["record"].clone())
+}
+
+/// A submission that replaces another: what it allows, and when the browser says that it was made.
+fn replacing(app: &TestApp, id: u128, previous: u128, allows: bool, decided_at_ms: i64) -> Value {
+    let mut submission = app.submission(id);
+    submission["previous"] = json!(id_of(previous));
+    submission["asked"] = false.into();
+    for category in ["performance", "functional", "targeting"] {
+        submission["choice"][category] = allows.into();
+    }
+    submission["decided_at_ms"] = decided_at_ms.into();
+    submission
+}
+
+#[tokio::test]
+async fn no_clock_that_goes_back_makes_an_earlier_choice_the_latest() {
+    let app = TestApp::new().await;
+    app.submit(&app.submission(1)).await;
+    // The browser's clock goes back by a day, then the server's by an hour.
+    app.submit(&replacing(&app, 2, 1, false, NOW_MS - 86_400_000))
+        .await;
+    assert_eq!(current(&app).await, (200, json!(id_of(2))));
+    app.clock.advance(-3_600_000);
+    app.submit(&replacing(&app, 3, 2, true, NOW_MS - 2 * 86_400_000))
+        .await;
+    assert_eq!(current(&app).await, (200, json!(id_of(3))));
+    // Neither may a record that comes late undo what was withdrawn elsewhere meanwhile, whatever its clock says.
+    app.submit(&replacing(&app, 4, 3, false, NOW_MS - 3 * 86_400_000))
+        .await;
+    app.submit(&replacing(&app, 5, 3, true, NOW_MS)).await;
+    assert_eq!(current(&app).await, (200, json!(id_of(4))));
+    app.submit(&replacing(&app, 6, 4, true, NOW_MS)).await;
+    app.submit(&replacing(&app, 7, 5, true, NOW_MS - 1)).await;
+    assert_eq!(current(&app).await, (200, json!(id_of(7))));
+}
+
+#[tokio::test]
+async fn an_erased_withdrawal_does_not_bring_the_consent_before_it_back() {
+    let app = TestApp::new().await;
+    app.submit(&app.submission(1)).await;
+    app.submit(&replacing(&app, 2, 1, false, NOW_MS)).await;
+    let sign = |leaf, entry| erasure::sign("shop", leaf, &entry, NOW_MS, app.app.signer.key());
+    let owner = Uuid::from_u128(2);
+    app.store
+        .ensure_owner(ORGANISATION, owner, "owner@shop.example")
+        .await
+        .unwrap();
+    let erased = app
+        .store
+        .carry_out("shop", id_of(2), owner, &Order::Erase, NOW_MS, &sign);
+    assert_eq!(erased.await.unwrap(), Outcome::Done);
+    assert_eq!(app.stored(KEY).await, 1);
+
+    // Nobody knows of a choice: neither a site that asks, nor one that gets a token, nor the center.
+    assert_eq!(current(&app).await, (404, Value::Null));
+    let token = token(&app).await;
+    assert_eq!(redeem(&app, SHOP, &token).await.status, 404);
+    let center = app
+        .get("/c/shop")
+        .header("cookie", &format!("assent-center-shop={KEY}.0"))
+        .header("accept-language", "en");
+    let center = center.empty().await;
+    assert!(
+        center.text().contains(&id_of(1).to_string()),
+        "it is in the history"
+    );
+    assert_eq!(center.text().matches(" checked").count(), 0, "{}", center.text());
+    // A choice made after it counts, and the first of all still does not.
+    app.submit(&replacing(&app, 3, 2, false, NOW_MS)).await;
+    assert_eq!(current(&app).await, (200, json!(id_of(3))));
 }

@@ -16,7 +16,7 @@ const LOG: &str = "/v1/sites/shop/log";
 
 impl TestApp {
     /// Stores records of these numbers, the first through HTTP and the rest like it, and returns the last receipt.
-    async fn store_records(&self, ids: RangeInclusive<u128>) -> String {
+    pub(super) async fn store_records(&self, ids: RangeInclusive<u128>) -> String {
         let first = *ids.start();
         assert_eq!(self.submit(&self.submission(first)).await.status, 201);
         let subject = Subject::of_key(KEY).unwrap();
@@ -225,7 +225,7 @@ async fn erased_entries_are_listed() {
     let app = TestApp::new().await;
     app.store_records(1..=3).await;
     let subject = Subject::of_key(KEY).unwrap();
-    let sign = |leaf| erasure::sign("shop", leaf, super::NOW_MS, app.app.signer.key());
+    let sign = |leaf, entry| erasure::sign("shop", leaf, &entry, super::NOW_MS, app.app.signer.key());
     assert_eq!(
         app.store
             .erase("shop", subject, Some(id_of(2)), super::NOW_MS, &sign)
@@ -236,7 +236,7 @@ async fn erased_entries_are_listed() {
         1
     );
     let erased = app.get(&format!("{LOG}/erased")).empty().await;
-    insta::assert_snapshot!(erased.line(), @r#"200 {"erased":[{"index":1,"erased_at_ms":1795291200000,"signature":"FAD3kuxHAFFNIfUnHzq4g3YxEwNLh0GGqxloz3455dV+F99b8gnYmstY5e10iJmP4GgAHUsA/s6ur0Ko7mIeCg=="}],"next":null}"#);
+    insta::assert_snapshot!(erased.line(), @r#"200 {"erased":[{"index":1,"erased_at_ms":1795291200000,"signature":"6+J9BShmfgW7mtRJZ1ynp26cAmSI5S8hGQwKMkDEfAnYIFl6jayCj+5hL8F5R8vF5NvjuQ2pVwYXc2/yf2bpDg=="}],"next":null}"#);
     app.sign().await;
     assert_eq!(app.proof(2, KEY).await.status, 404);
     assert_eq!(app.proof(3, KEY).await.status, 200);

@@ -175,6 +175,15 @@ fn reloading_is_for_those_who_ask_for_it() {
 }
 
 #[test]
+fn trusted_types_are_for_those_who_ask_for_them() {
+    let mut config = shop();
+    let part = asset_text("trusted-types.js").trim_end();
+    assert!(!preview(&config, None).unwrap().contains(part));
+    config.trusted_types = true;
+    assert!(preview(&config, None).unwrap().contains(part));
+}
+
+#[test]
 fn what_a_choice_per_service_needs_is_for_those_who_offer_it() {
     let mut config = shop();
     let loader = preview(&config, None).unwrap();

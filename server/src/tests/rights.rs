@@ -3,7 +3,7 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use ed25519_dalek::{Signature, Verifier as _};
 
 use super::{Answer, KEY, NOW_MS, OTHER_KEY, SERVER, SHOP, TestApp, id_of};
-use crate::ledger::audit;
+use crate::{config::LimitConfig, ledger::audit, limits::Limits};
 
 const PAGES: [&str; 4] = [
     "/c/shop/data",
@@ -209,7 +209,9 @@ async fn a_restriction_is_confirmed_seen_and_lifted_by_its_visitor_only() {
     let order = assent_store::Order::LiftRestriction;
     let owner = app
         .store
-        .carry_out("shop", id_of(1), uuid::Uuid::nil(), &order, NOW_MS, &|_| [0; 64])
+        .carry_out("shop", id_of(1), uuid::Uuid::nil(), &order, NOW_MS, &|_, _| {
+            [0; 64]
+        })
         .await
         .unwrap();
     assert_eq!(owner, assent_store::Outcome::Restricted);
@@ -226,6 +228,27 @@ async fn a_restriction_is_confirmed_seen_and_lifted_by_its_visitor_only() {
             .contains("Restrict the use of your data?")
     );
     assert_eq!(app.restrict(KEY, "banana").await.status, 422);
+}
+
+/// Each of them is a commit of its own.
+#[tokio::test]
+async fn so_many_wishes_a_minute_are_carried_out() {
+    let app = TestApp::with(|app| {
+        app.limits = Limits::new(&LimitConfig {
+            handovers_per_minute: 3,
+            ..LimitConfig::default()
+        });
+    })
+    .await;
+    app.submit(&app.submission(1)).await;
+    for wish in ["restrict", "lift", "restrict"] {
+        assert_eq!(app.restrict(KEY, wish).await.status, 200);
+    }
+    assert_eq!(app.restrict(KEY, "lift").await.status, 429);
+    assert_eq!(app.erase(KEY).await.status, 429);
+    assert_eq!(app.stored(KEY).await, 1);
+    let subject = Subject::of_key(KEY).unwrap();
+    assert!(app.store.restriction("shop", subject).await.unwrap().is_some());
 }
 
 #[tokio::test]

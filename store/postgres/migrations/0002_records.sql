@@ -37,8 +37,8 @@ create table record (
 -- What was erased is to leave its page soon, however large the table is: the default waits for a fifth of all rows.
 with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 100);
 
--- A subject's history, in order.
-create index record_by_subject on record (site_number, subject, received_at_ms);
+-- A subject's history, in the order of the log: clocks go back.
+create index record_by_subject on record (site_number, subject, leaf);
 
 -- The records of a site's log, in order. No index is taken twice.
 create unique index record_by_leaf on record (site_number, leaf);

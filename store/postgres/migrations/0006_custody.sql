@@ -15,6 +15,15 @@ create table legal_hold (
 
 create index legal_hold_by_end on legal_hold (site_number, until_ms);
 
+-- Records that came before one of the same subject that was erased. What they say was not the visitor's last word, so
+-- it counts no more. Nothing here tells which entry the erased one had.
+create table superseded (
+    site_number integer not null,
+    record_id uuid not null,
+    primary key (site_number, record_id),
+    foreign key (site_number, record_id) references record (site_number, id) on delete cascade
+);
+
 -- A visitor's records are kept and not used (GDPR, article 18), those to come as well.
 create table restriction (
     since_ms bigint not null,

@@ -31,8 +31,8 @@ impl Going {
     }
 }
 
-/// Erases records, none of which may be held, and the restrictions of subjects of whom nothing is left. The transaction
-/// holds the lock of the site's log.
+/// Erases records, none of which may be held, and the restrictions of subjects of whom nothing is left; what is left of
+/// a subject from before counts no more. The transaction holds the lock of the site's log.
 pub(crate) async fn forget(
     work: &mut Work,
     site_number: i32,
@@ -53,12 +53,27 @@ pub(crate) async fn forget(
     let traces: Vec<[u8; 16]> = ids.iter().copied().map(trace).collect();
     let signatures = leaves
         .iter()
-        .map(|leaf| Ok(sign(at.number(*leaf)?).to_vec()))
+        .zip(entries(work, site_number, &leaves).await?)
+        .map(|(leaf, entry)| Ok(sign(at.number(*leaf)?, entry).to_vec()))
         .collect::<Result<Vec<Vec<u8>>>>()?;
     sqlx::query!(
         "delete from record where site_number = $1 and id = any($2)",
         site_number,
         &ids,
+    )
+    .execute(&mut *work)
+    .await
+    .map_err(crate::database)?;
+    sqlx::query!(
+        "insert into superseded (site_number, record_id)
+        select record.site_number, record.id
+        from unnest($2::bytea[], $3::bigint[]) as gone (subject, leaf)
+        join record
+            on record.site_number = $1 and record.subject = gone.subject and record.leaf < gone.leaf
+        on conflict do nothing",
+        site_number,
+        &subjects as _,
+        &leaves,
     )
     .execute(&mut *work)
     .await
@@ -97,6 +112,35 @@ pub(crate) async fn forget(
     .await
     .map_err(crate::database)?;
     Ok(())
+}
+
+/// The entries with these indices, as they stand in the site's log, in the order of the indices.
+async fn entries(work: &mut Work, site_number: i32, leaves: &[i64]) -> Result<Vec<[u8; 32]>> {
+    let at = Cell {
+        table: "ledger_part",
+        column: "body",
+    };
+    let entries = sqlx::query_scalar!(
+        r#"select substr(body, ((leaf - first) * 32 + 1)::integer, 32) as "entry!"
+        from unnest($2::bigint[]) with ordinality as wanted (leaf, position)
+        cross join lateral (
+            select first, body
+            from ledger_part
+            where site_number = $1 and level = 0 and first <= leaf
+            order by first desc
+            limit 1
+        ) as part
+        order by position"#,
+        site_number,
+        leaves,
+    )
+    .fetch_all(work)
+    .await
+    .map_err(crate::database)?;
+    if entries.len() < leaves.len() {
+        return Err(at.inconsistent("a part is missing".to_owned()));
+    }
+    entries.iter().map(|entry| at.bytes(entry)).collect()
 }
 
 pub(crate) async fn erase(
@@ -175,6 +219,25 @@ async fn erase_in(
         records: going.into_iter().map(|record| record.id).collect(),
         held,
     })
+}
+
+pub(crate) async fn superseded(database: &Database, site: &str, subject: Subject) -> Result<Vec<Uuid>> {
+    let mut view = database.view().await?;
+    let ids = sqlx::query_scalar!(
+        "select record_id
+        from site
+        join record on record.site_number = site.number
+        join superseded on superseded.site_number = record.site_number and record_id = record.id
+        where site.id = $1 and subject = $2
+        order by record_id",
+        site,
+        &subject.0,
+    )
+    .fetch_all(&mut view)
+    .await
+    .map_err(crate::database)?;
+    view.end().await?;
+    Ok(ids)
 }
 
 pub(crate) async fn is_erased(database: &Database, site: &str, id: Uuid) -> Result<bool> {

@@ -145,6 +145,10 @@ impl Store for PostgresStore {
         in_time(erasure::erase(&self.database, site, subject, only, now_ms, sign)).await
     }
 
+    async fn superseded(&self, site: &str, subject: Subject) -> Result<Vec<Uuid>> {
+        in_time(erasure::superseded(&self.database, site, subject)).await
+    }
+
     async fn is_erased(&self, site: &str, id: Uuid) -> Result<bool> {
         in_time(erasure::is_erased(&self.database, site, id)).await
     }

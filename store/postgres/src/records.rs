@@ -553,7 +553,7 @@ pub(crate) async fn history(
         join record on record.site_number = site.number
         join notice on notice.site_number = site.number and notice.number = notice_number
         where site.id = $1 and subject = $2
-        order by received_at_ms desc, record.id desc
+        order by leaf desc
         limit $3",
         site,
         &subject.0,

@@ -8,6 +8,7 @@ use assent_store::{
     Stretch, ThirdPartyDay, Transfer, cell::Cell, rates::DEVICES,
 };
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use crate::{
     PostgresStore,
@@ -132,6 +133,25 @@ impl Transfer for PostgresStore {
                     Ok((Subject(at.bytes(&row.subject)?), restriction.read()?))
                 })
                 .collect()
+        })
+        .await
+    }
+
+    async fn all_superseded(&self, site: &str) -> Result<Vec<Uuid>> {
+        in_time(async {
+            let mut view = self.database.view().await?;
+            let ids = sqlx::query_scalar!(
+                "select record_id
+                from superseded
+                where site_number = (select number from site where id = $1)
+                order by record_id",
+                site,
+            )
+            .fetch_all(&mut view)
+            .await
+            .map_err(database)?;
+            view.end().await?;
+            Ok(ids)
         })
         .await
     }
@@ -348,6 +368,16 @@ impl Transfer for PostgresStore {
                 .await
                 .map_err(database)?;
             }
+            sqlx::query!(
+                "insert into superseded (site_number, record_id)
+                select $1::integer, record_id from unnest($2::uuid[]) as new (record_id)
+                on conflict do nothing",
+                site_number,
+                &custody.superseded,
+            )
+            .execute(&mut work)
+            .await
+            .map_err(database)?;
             sqlx::query!("delete from restriction where site_number = $1", site_number)
                 .execute(&mut work)
                 .await

@@ -227,7 +227,7 @@ async fn a_role_without_the_schema_is_enough() {
         .await
         .unwrap();
     let erased = store
-        .erase("shop", sample::subject(1), None, NOW_MS, &|_| [7; 64])
+        .erase("shop", sample::subject(1), None, NOW_MS, &|_, _| [7; 64])
         .await
         .unwrap();
     assert_eq!(erased.records.len(), 1);
@@ -255,13 +255,13 @@ async fn keep_and_sign_in(store: &PostgresStore) {
         Order::LiftRestriction,
     ];
     for order in orders {
-        let done = store.carry_out("shop", sample::id(0), owner, &order, NOW_MS, &|_| [7; 64]);
+        let done = store.carry_out("shop", sample::id(0), owner, &order, NOW_MS, &|_, _| [7; 64]);
         assert_eq!(done.await.unwrap(), Outcome::Done);
     }
     let subject = sample::subject(0);
     store.restrict("shop", subject, NOW_MS).await.unwrap();
     let held = store
-        .erase("shop", subject, None, NOW_MS, &|_| [7; 64])
+        .erase("shop", subject, None, NOW_MS, &|_, _| [7; 64])
         .await
         .unwrap();
     assert_eq!(held.held.len(), 1);
@@ -270,7 +270,7 @@ async fn keep_and_sign_in(store: &PostgresStore) {
         after: None,
         limit: 10,
     };
-    let batched = store.erase_due("shop", &due, NOW_MS + 1, &|_| [7; 64]).await;
+    let batched = store.erase_due("shop", &due, NOW_MS + 1, &|_, _| [7; 64]).await;
     assert_eq!(batched.unwrap().erased, 1);
     for _ in 0..2 {
         store.note_retention("shop", NOW_MS, 1, 0).await.unwrap();
@@ -326,6 +326,7 @@ const MANY_ROWS: &str = "
     insert into checkpoint select n, 0, number, 'note' from site, generate_series(1, 500) n;
     insert into erasure select n, 0, number, sha512('x') from site, generate_series(1, 200) n;
     insert into legal_hold select 0, 1, null, site_number, id, 'reason' from record where leaf < 200;
+    insert into superseded select site_number, id from record where leaf < 200;
     insert into restriction select distinct on (site_number, subject) 0, site_number, subject, 'owner' from record;
     insert into trail (at_ms, site_number, record_id, deed) select 0, site_number, id, 'hold' from record;
     insert into erased_id select number, uuid_send(gen_random_uuid()) from site, generate_series(1, 200);

@@ -165,7 +165,7 @@ async fn what_is_offered_again_while_it_is_erased_stays_erased() {
         assert_eq!(store.append(&one).await.unwrap(), [Appended::New]);
         let subject = sample::subject(number);
         let (erased, _) = tokio::join!(
-            store.erase("shop", subject, None, NOW_MS, &|_| [7; 64]),
+            store.erase("shop", subject, None, NOW_MS, &|_, _| [7; 64]),
             other.append(&one)
         );
         assert_eq!(erased.unwrap().records.len(), 1);

@@ -34,8 +34,8 @@ create table record (
     references revision_notice (site_number, revision, notice_number)
 ) strict, without rowid;
 
--- A subject's history, in order.
-create index record_by_subject on record (site_number, subject, received_at_ms);
+-- A subject's history, in the order of the log: clocks go back.
+create index record_by_subject on record (site_number, subject, leaf);
 
 -- The records of a site's log, in order. No index is taken twice.
 create unique index record_by_leaf on record (site_number, leaf);

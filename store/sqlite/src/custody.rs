@@ -369,6 +369,9 @@ pub(crate) async fn carry_out(
         write_trail(&mut work, site_number, None, Deed::Erase, record, now_ms).await?;
     }
     work.commit().await.map_err(database)?;
+    if matches!(order, Order::Erase | Order::LiftHold) {
+        writer.note_erasure();
+    }
     Ok(Outcome::Done)
 }
 

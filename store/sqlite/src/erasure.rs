@@ -29,7 +29,8 @@ impl Going {
     }
 }
 
-/// Erases records, none of which may be held, and the restrictions of subjects of whom nothing is left.
+/// Erases records, none of which may be held, and the restrictions of subjects of whom nothing is left; what is left of
+/// a subject from before counts no more.
 pub(crate) async fn forget(
     work: &mut SqliteConnection,
     site_number: i64,
@@ -46,9 +47,10 @@ pub(crate) async fn forget(
     };
     let rows = going
         .iter()
-        .map(|record| {
+        .zip(entries(work, site_number, going).await?)
+        .map(|(record, entry)| {
             let trace = Uuid::from_bytes(trace(record.id));
-            let signature = hex::encode(sign(at.number(record.leaf)?));
+            let signature = hex::encode(sign(at.number(record.leaf)?, entry));
             Ok((record.id, record.subject, record.leaf, trace, signature))
         })
         .collect::<Result<Vec<_>>>()?;
@@ -56,6 +58,21 @@ pub(crate) async fn forget(
     sqlx::query!(
         "delete from record
         where site_number = ?1 and id in (select unhex(value ->> 0, '-') from jsonb_each(?2))",
+        site_number,
+        rows,
+    )
+    .execute(&mut *work)
+    .await
+    .map_err(database)?;
+    sqlx::query!(
+        "insert into superseded (site_number, record_id)
+        select ?1, record.id
+        from jsonb_each(?2) as gone
+        cross join record
+            on record.site_number = ?1 and record.subject = unhex(gone.value ->> 1)
+            and record.leaf < gone.value ->> 2
+        where true
+        on conflict do nothing",
         site_number,
         rows,
     )
@@ -95,6 +112,32 @@ pub(crate) async fn forget(
     .await
     .map_err(database)?;
     Ok(())
+}
+
+/// The records' entries, as they stand in the site's log, in the order of the records.
+async fn entries(work: &mut SqliteConnection, site_number: i64, going: &[Going]) -> Result<Vec<[u8; 32]>> {
+    let at = Cell {
+        table: "ledger_tile",
+        column: "body",
+    };
+    let leaves: Vec<_> = going.iter().map(|record| record.leaf).collect();
+    let leaves = json(&leaves)?;
+    let rows = sqlx::query_scalar!(
+        r#"select substr(body, value % 256 * 32 + 1, 32) as "entry!: Vec<u8>"
+        from jsonb_each(?2) as wanted
+        cross join ledger_tile
+            on ledger_tile.site_number = ?1 and level = 0 and ledger_tile.number = value / 256
+        order by wanted.key"#,
+        site_number,
+        leaves,
+    )
+    .fetch_all(work)
+    .await
+    .map_err(database)?;
+    if rows.len() < going.len() {
+        return Err(at.inconsistent("a tile is missing".to_owned()));
+    }
+    rows.iter().map(|entry| at.bytes(entry)).collect()
 }
 
 pub(crate) async fn erase(
@@ -155,10 +198,37 @@ pub(crate) async fn erase(
         custody::set_restriction(&mut work, site_number, subject, AskedBy::Visitor, now_ms).await?;
     }
     work.commit().await.map_err(database)?;
+    if !going.is_empty() {
+        writer.note_erasure();
+    }
     Ok(Erased {
         records: going.into_iter().map(|record| record.id).collect(),
         held,
     })
+}
+
+pub(crate) async fn superseded(readers: &SqlitePool, site: &str, subject: Subject) -> Result<Vec<Uuid>> {
+    let at = Cell {
+        table: "superseded",
+        column: "record_id",
+    };
+    let subject = subject.0.as_slice();
+    sqlx::query_scalar!(
+        "select record_id
+        from site
+        join record on record.site_number = site.number
+        join superseded on superseded.site_number = record.site_number and record_id = record.id
+        where site.id = ? and subject = ?
+        order by record_id",
+        site,
+        subject,
+    )
+    .fetch_all(readers)
+    .await
+    .map_err(database)?
+    .into_iter()
+    .map(|id| at.uuid(&id))
+    .collect()
 }
 
 pub(crate) async fn is_erased(readers: &SqlitePool, site: &str, id: Uuid) -> Result<bool> {

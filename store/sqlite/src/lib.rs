@@ -92,10 +92,7 @@ impl SqliteStore {
             .await
             .map_err(|error| StoreError::Database(error.into()))?;
         let readers = readers(options.read_only(true)).await?;
-        Ok(Self {
-            writer: Arc::new(writer),
-            readers,
-        })
+        Ok(Self { writer, readers })
     }
 
     /// Opens a database only to read it, beside a server that runs on it or without one: nothing is created, nothing is
@@ -119,7 +116,7 @@ impl SqliteStore {
             readers => readers?,
         };
         Ok(Self {
-            writer: Arc::new(Writer::none()),
+            writer: Writer::none(),
             readers,
         })
     }
@@ -211,6 +208,10 @@ impl Store for SqliteStore {
         sign: SignErasure<'_>,
     ) -> Result<Erased> {
         erasure::erase(&self.writer, site, subject, only, now_ms, sign).await
+    }
+
+    async fn superseded(&self, site: &str, subject: Subject) -> Result<Vec<Uuid>> {
+        erasure::superseded(&self.readers, site, subject).await
     }
 
     async fn is_erased(&self, site: &str, id: Uuid) -> Result<bool> {

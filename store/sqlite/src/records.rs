@@ -490,7 +490,7 @@ pub(crate) async fn history(
         join record on record.site_number = site.number
         join notice on notice.number = notice_number
         where site.id = ? and subject = ?
-        order by received_at_ms desc, record.id desc
+        order by leaf desc
         limit ?"#,
         site,
         subject,

@@ -69,6 +69,9 @@ pub(crate) async fn erase_due(
     erasure::forget(&mut work, site_number, &going, now_ms, sign).await?;
     work.commit().await.map_err(database)?;
     let erased = going.len() as u64;
+    if erased + waited > 0 {
+        writer.note_erasure();
+    }
     Ok(Batched {
         erased: erased + waited,
         spared: looked_at - erased,

@@ -8,6 +8,7 @@ use assent_store::{
     Stretch, ThirdPartyDay, Transfer, cell::Cell, rates::DEVICES,
 };
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use crate::{
     SqliteStore,
@@ -118,6 +119,26 @@ impl Transfer for SqliteStore {
             };
             Ok((Subject(at.bytes(&row.subject)?), restriction.read()?))
         })
+        .collect()
+    }
+
+    async fn all_superseded(&self, site: &str) -> Result<Vec<Uuid>> {
+        let at = Cell {
+            table: "superseded",
+            column: "record_id",
+        };
+        sqlx::query_scalar!(
+            "select record_id
+            from superseded
+            where site_number = (select number from site where id = ?)
+            order by record_id",
+            site,
+        )
+        .fetch_all(&self.readers)
+        .await
+        .map_err(database)?
+        .iter()
+        .map(|id| at.uuid(id))
         .collect()
     }
 
@@ -314,6 +335,17 @@ impl Transfer for SqliteStore {
                 hold.held_at_ms,
                 hold.until_ms,
                 hold.erasure_asked_at_ms,
+            )
+            .execute(&mut *work)
+            .await
+            .map_err(database)?;
+        }
+        for id in &custody.superseded {
+            let id = id.as_bytes().as_slice();
+            sqlx::query!(
+                "insert into superseded (site_number, record_id) values (?, ?) on conflict do nothing",
+                site_number,
+                id,
             )
             .execute(&mut *work)
             .await

@@ -4,12 +4,12 @@
     reason = "helpers of tests: what cannot go on has failed"
 )]
 
-use std::path::Path;
+use std::{collections::HashSet, path::Path, time::Duration};
 
-use assent_consent::notice::Notice;
+use assent_consent::{notice::Notice, record::ConsentRecord};
 use assent_store::{
-    Appended, Batch, Grant, Kinds, Measure, NewRecord, Order, OrganisationId, Outcome, Sighting, Store,
-    StoreError, WaitsFor,
+    Appended, Batch, Grant, Kinds, Measure, NewRecord, Order, OrganisationId, Outcome, Session, Sighting,
+    Store, StoreError, WaitsFor,
     conformance::sample::{self, HOUR, NOW_MS},
 };
 use assent_store_sqlite::SqliteStore;
@@ -179,7 +179,7 @@ async fn an_altered_line_of_the_trail_is_inconsistent() {
                 .await?;
             let order = Order::Export;
             let outcome = store
-                .carry_out("shop", record, owner.id, &order, NOW_MS, &|_| [0; 64])
+                .carry_out("shop", record, owner.id, &order, NOW_MS, &|_, _| [0; 64])
                 .await?;
             assert_eq!(outcome, Outcome::Done);
         }
@@ -205,6 +205,45 @@ async fn an_altered_restriction_is_inconsistent() {
     assert_eq!(after(statement, read).await, ("restriction", "asked_by"));
 }
 
+/// Who has signed out since, or used a link up, must not find it valid again where the backup is put back.
+#[tokio::test]
+async fn a_backup_holds_no_session_and_no_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("assent.db")).await.unwrap();
+    let notice = fill(&store).await;
+    let owner = store
+        .ensure_owner(ORGANISATION, Uuid::from_u128(2), "owner@localhost")
+        .await
+        .unwrap();
+    let (session, token) = ([0xa5; 32], [0x5a; 32]);
+    let later_ms = NOW_MS + 1;
+    store
+        .begin_session(&Session {
+            token_hash: session,
+            owner: owner.id,
+            expires_at_ms: later_ms,
+        })
+        .await
+        .unwrap();
+    let grant = Grant::SignIn(owner.id);
+    store.put_token(token, &grant, later_ms).await.unwrap();
+    let copies = tempfile::tempdir().unwrap();
+    let copy = copies.path().join("backup");
+    store.back_up(&copy, &[[1; 32]]).await.unwrap();
+    assert!(store.session_owner(session, NOW_MS).await.unwrap().is_some());
+    assert_eq!(store.peek_token(token, NOW_MS).await.unwrap(), Some(grant));
+    store.close().await;
+
+    assert!(left(copies.path(), &[session.to_vec(), token.to_vec()]).is_empty());
+    let copied = SqliteStore::open_read_only(&copy).await.unwrap();
+    assert_eq!(copied.session_owner(session, NOW_MS).await.unwrap(), None);
+    assert_eq!(copied.peek_token(token, NOW_MS).await.unwrap(), None);
+    assert_eq!(copied.owner(owner.id).await.unwrap(), Some(owner));
+    let archived = copied.notice("shop", notice.hash()).await.unwrap();
+    assert!(archived.is_some());
+    copied.close().await;
+}
+
 /// Whatever a statement that deletes records forgets, the schema does not.
 #[tokio::test]
 async fn the_schema_keeps_a_held_record() {
@@ -220,7 +259,7 @@ async fn the_schema_keeps_a_held_record() {
         reason: "A lawsuit".to_owned(),
         until_ms: NOW_MS + 1,
     };
-    let held = store.carry_out("shop", sample::id(0), owner.id, &order, NOW_MS, &|_| [0; 64]);
+    let held = store.carry_out("shop", sample::id(0), owner.id, &order, NOW_MS, &|_, _| [0; 64]);
     assert_eq!(held.await.unwrap(), Outcome::Done);
     let options = SqliteConnectOptions::new().filename(&path).foreign_keys(true);
     let database = SqlitePool::connect_with(options).await.unwrap();
@@ -309,7 +348,7 @@ async fn two_processes_append_to_one_log_without_gap() {
         if number % 5 == 0 {
             // Its index is free again, and still not to be given to another record.
             let erased = store
-                .erase("shop", sample::subject(number), None, NOW_MS, &|_| [7; 64])
+                .erase("shop", sample::subject(number), None, NOW_MS, &|_, _| [7; 64])
                 .await;
             assert_eq!(erased.unwrap().records.len(), 1);
         }
@@ -342,29 +381,101 @@ async fn a_database_of_a_newer_version_is_refused() {
     assert!(matches!(refused, Err(StoreError::Database(_))));
 }
 
+/// Which of these, all of one length, are somewhere in the files of a folder.
+fn left(folder: &Path, needles: &[Vec<u8>]) -> HashSet<Vec<u8>> {
+    let wanted: HashSet<_> = needles.iter().map(Vec::as_slice).collect();
+    let mut found = HashSet::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let file = std::fs::read(file.unwrap().path()).unwrap();
+        let windows = file.windows(needles[0].len());
+        found.extend(windows.filter(|bytes| wanted.contains(bytes)).map(<[u8]>::to_vec));
+    }
+    found
+}
+
+/// What of a record tells who it is of, and what its entry stands for.
+fn marks(record: &ConsentRecord) -> [Vec<u8>; 3] {
+    [
+        record.salt.0.to_vec(),
+        record.subject.0.to_vec(),
+        record.id.as_bytes().to_vec(),
+    ]
+}
+
+/// Neither in the database nor in its write-ahead log, while the server goes on; soon, not at once.
 #[tokio::test]
-async fn nothing_of_an_erased_record_is_left_in_the_file() {
+async fn nothing_of_what_was_erased_is_left_in_the_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("assent.db");
     let store = SqliteStore::open(&path).await.unwrap();
     let notice = fill(&store).await;
-    let subject = sample::subject(0);
-    let record = sample::record(&notice, notice.hash(), 0, subject);
-    let holds = |needle: &[u8]| {
-        let file = std::fs::read(&path).unwrap();
-        file.windows(needle.len()).any(|bytes| bytes == needle)
+    let mut records = vec![sample::record(&notice, notice.hash(), 0, sample::subject(0))];
+    // Several pages, which are torn apart and put together as they fill.
+    for first in (1..600).step_by(50) {
+        let some = (first..first + 50)
+            .map(|number| sample::record(&notice, notice.hash(), number, sample::subject(number)));
+        records.extend(some);
+        let batch = Batch {
+            records: records[first as usize..]
+                .iter()
+                .map(|record| sample::accepted(&notice, record.clone()))
+                .collect(),
+            counts: Vec::new(),
+        };
+        store.append(&batch).await.unwrap();
+    }
+    let (gone, kept): (Vec<_>, Vec<_>) = records.iter().enumerate().partition(|(at, _)| at % 7 < 3);
+    let all_marks = |records: &[(usize, &ConsentRecord)]| -> Vec<_> {
+        records.iter().flat_map(|(_, record)| marks(record)).collect()
     };
+    let (gone_marks, kept_marks) = (all_marks(&gone), all_marks(&kept));
+    assert_eq!(left(folder.path(), &gone_marks).len(), gone_marks.len());
+    for (_, record) in &gone {
+        let erased = store
+            .erase("shop", record.subject, None, NOW_MS, &|_, _| [0; 64])
+            .await
+            .unwrap();
+        assert_eq!(erased.records, [record.id]);
+    }
+    let mut tries = 0;
+    while !left(folder.path(), &gone_marks).is_empty() {
+        tries += 1;
+        assert!(tries < 60, "half a minute is enough");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert_eq!(left(folder.path(), &kept_marks).len(), kept_marks.len());
     store.close().await;
-    let parts = [&record.salt.0, &subject.0, record.id.as_bytes()];
-    assert!(parts.iter().all(|part| holds(*part)));
+}
+
+/// A server that was killed before it came to that.
+#[tokio::test]
+async fn what_a_killed_server_erased_goes_with_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("assent.db");
     let store = SqliteStore::open(&path).await.unwrap();
+    let notice = fill(&store).await;
+    let record = sample::record(&notice, notice.hash(), 0, sample::subject(0));
     let erased = store
-        .erase("shop", subject, None, NOW_MS, &|_| [0; 64])
+        .erase("shop", record.subject, None, NOW_MS, &|_, _| [0; 64])
         .await
         .unwrap();
     assert_eq!(erased.records, [record.id]);
+    // As they are at a moment at which the write-ahead log is not copied yet.
+    let after = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), after.path().join(file.file_name())).unwrap();
+    }
     store.close().await;
-    assert!(!parts.iter().any(|part| holds(*part)));
+    let next = SqliteStore::open(after.path().join("assent.db")).await.unwrap();
+    let mut tries = 0;
+    while !left(after.path(), &marks(&record)).is_empty() {
+        tries += 1;
+        assert!(tries < 60, "half a minute is enough");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert_eq!(next.log_size("shop").await.unwrap(), 1);
+    next.close().await;
 }
 
 #[tokio::test]
@@ -380,7 +491,7 @@ async fn a_database_can_be_read_beside_the_server_that_writes_it() {
     fill(&store).await;
     assert_eq!(reader.log_size("shop").await.unwrap(), 1);
     let refused = reader
-        .erase("shop", sample::subject(0), None, NOW_MS, &|_| [0; 64])
+        .erase("shop", sample::subject(0), None, NOW_MS, &|_, _| [0; 64])
         .await;
     assert!(matches!(refused, Err(StoreError::Database(_))));
     assert!(reader.ensure_organisation(ORGANISATION, "Other").await.is_err());

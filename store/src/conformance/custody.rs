@@ -173,6 +173,31 @@ pub(super) async fn a_hold_that_has_ended_holds_nothing(store: &dyn Store) {
     assert_eq!(erased.records, [records[2].id]);
 }
 
+pub(super) async fn holds_that_have_ended_are_cleared_away_in_batches(store: &dyn Store) {
+    let subject = sample::subject(9);
+    let records = fill(store, subject, 5).await;
+    for record in &records {
+        assert_eq!(order(store, record.id, hold()).await, Outcome::Done);
+    }
+    let asked = store.erase("shop", subject, None, NOW_MS, &signature).await;
+    assert_eq!(asked.expect("notes").held.len(), 5);
+    let due = Due {
+        expired_by_ms: i64::MIN,
+        after: None,
+        limit: 2,
+    };
+    for (erased, holds_remain) in [(2, true), (2, true), (1, false), (0, false)] {
+        let looked = store.erase_due("shop", &due, UNTIL_MS, &signature).await;
+        let expected = Batched {
+            erased,
+            holds_remain,
+            ..Batched::default()
+        };
+        assert_eq!(looked.expect("looks"), expected);
+    }
+    assert!(store.history("shop", subject, 9).await.expect("reads").is_empty());
+}
+
 pub(super) async fn restricted_records_are_neither_given_out_nor_erased(store: &dyn Store) {
     let subject = sample::subject(9);
     let records = fill(store, subject, 2).await;
@@ -258,6 +283,53 @@ pub(super) async fn an_owner_erases_one_record(store: &dyn Store) {
     assert_eq!(store.log_size("shop").await.expect("reads"), 3);
     assert_eq!(store.log_erasures("shop", 0, 9).await.expect("reads").len(), 1);
     assert_eq!(trail(store).await, [(Deed::Erase, gone.id, true)]);
+}
+
+pub(super) async fn what_came_before_an_erased_record_counts_no_more(store: &dyn Store) {
+    let subject = sample::subject(9);
+    let mut records = fill(store, subject, 4).await;
+    // In the order of the log.
+    records.sort_by_key(|record| record.decided_at_ms);
+    let superseded = async |subject| store.superseded("shop", subject).await.expect("reads");
+    let ids = |which: &[usize]| {
+        let mut ids: Vec<_> = which.iter().map(|at| records[*at].id).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(superseded(subject).await, ids(&[]));
+    assert_eq!(order(store, records[2].id, Order::Erase).await, Outcome::Done);
+    assert_eq!(superseded(subject).await, ids(&[0, 1]));
+    assert_eq!(order(store, records[3].id, Order::Erase).await, Outcome::Done);
+    assert_eq!(superseded(subject).await, ids(&[0, 1]));
+    // A later choice counts, and what is erased itself is not named.
+    assert_eq!(order(store, records[1].id, Order::Erase).await, Outcome::Done);
+    let site = Site::publish(store, "shop").await;
+    let mut again = site.record(20);
+    again.subject = subject;
+    append(store, &[&again]).await;
+    assert_eq!(superseded(subject).await, ids(&[0]));
+    assert_eq!(superseded(sample::subject(4)).await, ids(&[]));
+    let elsewhere = store.superseded("magazine", subject).await;
+    assert_eq!(elsewhere.expect("reads"), ids(&[]));
+
+    // Retention and the visitor's own wish are no different.
+    let due = Due {
+        expired_by_ms: i64::MAX,
+        after: None,
+        limit: 10,
+    };
+    assert_eq!(order(store, records[0].id, hold()).await, Outcome::Done);
+    store
+        .erase_due("shop", &due, NOW_MS, &signature)
+        .await
+        .expect("erases");
+    assert!(is_there(store, &records[0]).await);
+    assert_eq!(superseded(subject).await, ids(&[0]));
+    store
+        .erase("shop", subject, None, UNTIL_MS, &signature)
+        .await
+        .expect("erases");
+    assert_eq!(superseded(subject).await, ids(&[]));
 }
 
 pub(super) async fn what_is_kept_for_too_long_goes_in_batches(store: &dyn Store) {

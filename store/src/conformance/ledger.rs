@@ -12,9 +12,10 @@ use super::{
 use crate::{Appended, Batch, Erasure, SignedHead, Store};
 
 /// What stands for the signature of an erasure: all that a store does with one is keep it.
-pub(super) fn signature(leaf: u64) -> [u8; 64] {
+pub(super) fn signature(leaf: u64, entry: [u8; 32]) -> [u8; 64] {
     let mut signature = [7; 64];
     signature[..8].copy_from_slice(&leaf.to_be_bytes());
+    signature[8..40].copy_from_slice(&entry);
     signature
 }
 
@@ -209,7 +210,7 @@ pub(super) async fn an_erased_record_leaves_its_entry(store: &dyn Store) {
     let erasure = Erasure {
         leaf: 2,
         erased_at_ms: NOW_MS,
-        signature: signature(2),
+        signature: signature(2, records[2].commitment()),
     };
     assert_eq!(store.log_erasures("shop", 0, 10).await.expect("reads"), [erasure]);
     assert_eq!(store.log_erasures("shop", 3, 10).await.expect("reads"), []);

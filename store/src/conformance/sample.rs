@@ -44,6 +44,7 @@ pub fn config(site: &str) -> SiteConfig {
         placeholders: true,
         reload_on_withdrawal: false,
         service_choice: false,
+        trusted_types: false,
         contact: None,
         retention_days: RETENTION_DAYS,
     }

@@ -18,7 +18,8 @@ const TAGS = 'script,iframe,img,source,video,audio,track,object,embed,link[rel],
 function address(tag: HTMLElement): string {
   for (const name of ['src', 'href', 'data', 'srcset', 'poster']) {
     const value = tag.getAttribute(name) ?? tag.dataset[name];
-    if (value) return value;
+    // More than text where the page requires Trusted Types.
+    if (value) return String(value);
   }
   return '';
 }

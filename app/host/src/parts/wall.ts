@@ -109,7 +109,8 @@ PARTS.push((host) => {
     if (tag instanceof HTMLLinkElement && !FETCHES.test(tag.rel)) return;
     for (const name of LOADS[tag.tagName] ?? []) {
       const address = tag.getAttribute(name);
-      if (address) stash(tag, name, address);
+      // More than text where the page requires Trusted Types.
+      if (address) stash(tag, name, String(address));
     }
   }
 
@@ -194,9 +195,12 @@ PARTS.push((host) => {
     const quiet = (markup: unknown): unknown => {
       const text = String(markup);
       if (!/<(script|iframe|img|source|video|audio|track|embed|object|link)\b/i.test(text)) return markup;
-      html.set!.call(template, text);
+      // As it came: the page's policy may want more than text.
+      html.set!.call(template, markup);
       scan(template.content);
-      return template.content.querySelector('[data-assent-host]') ? html.get!.call(template) : markup;
+      if (!template.content.querySelector('[data-assent-host]')) return markup;
+      const held = html.get!.call(template);
+      return host.markup?.(held) ?? held;
     };
     for (const name of ['innerHTML', 'outerHTML']) {
       onSet(Element.prototype, name, (_, value, native) => native(quiet(value)));

@@ -288,7 +288,7 @@ impl<'a> Own<'a> {
         self.acts()?;
         let subject = self.visitor.subject;
         let now_ms = app.clock.now_ms();
-        let sign = |leaf| erasure::sign(site.id(), leaf, now_ms, app.signer.key());
+        let sign = |leaf, entry| erasure::sign(site.id(), leaf, &entry, now_ms, app.signer.key());
         let erased = app.store.erase(site.id(), subject, None, now_ms, &sign).await?;
         let confirmation = confirmation::sign(
             app,

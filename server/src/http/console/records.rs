@@ -417,7 +417,7 @@ async fn act(
         _ => None,
     };
     let now_ms = app.clock.now_ms();
-    let sign = |leaf| erasure::sign(&id, leaf, now_ms, app.signer.key());
+    let sign = |leaf, entry| erasure::sign(&id, leaf, &entry, now_ms, app.signer.key());
     let outcome = app
         .store
         .carry_out(&id, record, site.owner.id, &order, now_ms, &sign)
@@ -533,6 +533,9 @@ fn erased(app: &App, site: &Shown, record: Uuid, now_ms: i64) -> Result<Response
 
 #[cfg(test)]
 mod tests {
+    use assent_consent::record::Choice;
+    use assent_store::conformance::sample;
+
     use super::*;
 
     #[test]
@@ -540,5 +543,45 @@ mod tests {
         assert_eq!(listed(&[]), "");
         assert_eq!(listed(&["a"]), "a");
         assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
+    }
+
+    #[test]
+    fn a_record_is_summed_up_with_the_services_that_differ() {
+        let notice = sample::notice(&sample::config("shop"), "first");
+        let mut record = sample::record(&notice, notice.hash(), 0, sample::subject(0));
+        record.asked = true;
+        let mut says = |choice: [bool; 3], services: &[(&str, bool)]| {
+            let [performance, functional, targeting] = choice;
+            record.choice = Choice {
+                performance,
+                functional,
+                targeting,
+            };
+            let services = services.iter();
+            record.services = services.map(|(id, is)| ((*id).to_owned(), *is)).collect();
+            let summary = summary(&record);
+            let (_, deed) = summary.split_once("a visitor ").unwrap();
+            deed.to_owned()
+        };
+        let (all, none) = ([true; 3], [false; 3]);
+        assert_eq!(says(none, &[]), "refused everything that is not necessary.");
+        assert_eq!(says(all, &[]), "allowed everything.");
+        assert_eq!(
+            says([true, false, true], &[]),
+            "allowed performance and targeting and refused functional."
+        );
+        // Nobody who let one service run has refused everything, nor the other way round.
+        assert_eq!(
+            says(none, &[("maps", true)]),
+            "refused performance, functional and targeting, but allowed maps."
+        );
+        assert_eq!(
+            says(all, &[("ads", false)]),
+            "allowed performance, functional and targeting, but refused ads."
+        );
+        assert_eq!(
+            says([true, false, false], &[("ads", true), ("stats", false)]),
+            "allowed performance and refused functional and targeting, but allowed ads, but refused stats."
+        );
     }
 }
