@@ -127,7 +127,7 @@ fn condition(site: &SiteConfig, service: &Service) -> String {
         (1..16_u8)
             .step_by(2)
             .filter(|bits| Categories::granted(*bits).has(service.category) == is_granted)
-            .map(|bits| format!("{bits:x}"))
+            .filter_map(|bits| char::from_digit(bits.into(), 16))
             .collect()
     };
     let granted = digits(true);

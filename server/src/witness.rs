@@ -173,9 +173,9 @@ impl Watch {
     ///
     /// # Errors
     /// What is wrong with the settings, in words for the operator.
-    pub(crate) fn all(watched: &[WatchedLog], data: &Path) -> Result<Vec<Self>, String> {
+    pub(crate) fn all(logs: &[WatchedLog], data: &Path) -> Result<Vec<Self>, String> {
         let mut watches: Vec<Self> = Vec::new();
-        for log in watched {
+        for log in logs {
             let watch = Self::new(log, data)?;
             if watches.iter().any(|other| other.address() == watch.address()) {
                 return Err(format!("the log {} is to be watched twice", watch.address()));

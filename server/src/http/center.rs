@@ -525,7 +525,7 @@ impl View {
         Ok(Past {
             records,
             kept,
-            superseded: handover::superseded(self.app, site, subject).await?,
+            superseded: handover::superseded(&self.app, site, subject).await?,
             is_restricted: store.restriction(site, subject).await?.is_some(),
         })
     }

@@ -227,14 +227,14 @@ async fn a_backup_holds_no_session_and_no_token() {
         .unwrap();
     let grant = Grant::SignIn(owner.id);
     store.put_token(token, &grant, later_ms).await.unwrap();
-    let copies = tempfile::tempdir().unwrap();
-    let copy = copies.path().join("backup");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let copy = elsewhere.path().join("backup");
     store.back_up(&copy, &[[1; 32]]).await.unwrap();
     assert!(store.session_owner(session, NOW_MS).await.unwrap().is_some());
     assert_eq!(store.peek_token(token, NOW_MS).await.unwrap(), Some(grant));
     store.close().await;
 
-    assert!(left(copies.path(), &[session.to_vec(), token.to_vec()]).is_empty());
+    assert!(left(elsewhere.path(), &[session.to_vec(), token.to_vec()]).is_empty());
     let copied = SqliteStore::open_read_only(&copy).await.unwrap();
     assert_eq!(copied.session_owner(session, NOW_MS).await.unwrap(), None);
     assert_eq!(copied.peek_token(token, NOW_MS).await.unwrap(), None);
