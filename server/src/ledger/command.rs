@@ -200,10 +200,10 @@ async fn add_log(
     };
     match place {
         Place::Address(address) => add(&remote(address, Some(&record.site))?).await,
-        Place::Folder(folder) => {
-            let store = open(folder).await?;
+        Place::Data { database, .. } => {
+            let store = open(database).await?;
             let log = StoredLog {
-                store: &store,
+                store: store.as_ref(),
                 site: &record.site,
             };
             add(&log).await?;
