@@ -9,7 +9,7 @@ import { loader } from './loader';
 const MARKED = '[data-category],[data-assent-host]';
 
 /** Attributes that load or apply something. A tag that waits has them as `data-…`. */
-const LIVE = ['src', 'srcset', 'poster', 'href', 'data'];
+const LIVE = ['poster', 'href', 'data', 'src', 'srcset'];
 
 /** Decides about nodes that are known by their host; what no service declares may load. */
 export const byHost = { decide: (host: string): number => +!!allowed(loader.b, `${host}/`) };
