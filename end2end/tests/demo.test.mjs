@@ -50,7 +50,7 @@ for (const [file, tags] of [
     await control(page, 'accept').click();
     await until(async () => (await states(page)).every((state) => state === 'ran'), 'every tag to run');
     await page.locator('.panel summary').click();
-    await until(async () => !(await page.locator('.panel-body').innerText()).includes('not declared'), 'declared items only', 3000);
+    await until(async () => !(await page.locator('.panel-body').innerText()).includes('not declared'), 'declared items only');
     await page.evaluate(() => window.assent.withdraw());
     await until(async () => (await context.cookies()).every(({ name }) => ['marram_session', 'assent-demo'].includes(name)), 'the erasure');
     await page.reload();

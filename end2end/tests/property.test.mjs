@@ -153,7 +153,7 @@ for (let number = 0; number < PAGES; number++) {
             })
             .filter(({ times, least, most }) => times < least || times > most);
         };
-        await until(async () => !(await wrong()).length, 'all that may run', 3000).catch(() => {});
+        await until(async () => !(await wrong()).length, 'all that may run').catch(() => {});
         // Time for what must not run.
         await page.waitForTimeout(150);
         assert.deepEqual(await wrong(), [], `${opening} opening of ${JSON.stringify(page_plan)}`);

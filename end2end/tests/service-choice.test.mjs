@@ -101,7 +101,7 @@ test('in the dialog: only the chosen service runs, and only its cookies stay', a
   await hasRun(page, ['hotjar', 'gtm']);
   await settle(page);
   assert.equal(await banner(page).count(), 0);
-  assert.deepEqual(await on(page), (await on(page)).filter((id) => ['hotjar', 'tag-manager'].includes(id)));
+  assert.deepEqual((await on(page)).sort(), ['hotjar', 'tag-manager']);
 
   // One service taken back: what it stored goes, the other stays.
   await page.evaluate(() => document.addEventListener('assent:withdrawn', ({ detail }) => (window.withdrawn = detail.services.hotjar)));
@@ -207,7 +207,7 @@ test('what is undefined says nothing, and a tag that comes in the midst of a scr
   assert.equal((await choice(page)).chosen, false);
   await banner(page).waitFor();
   await page.evaluate(() => window.assent.set({ functional: true, services: { youtube: false, vimeo: undefined } }));
-  assert.deepEqual(await on(page), (await on(page)).filter((id) => id != 'youtube'));
+  assert.deepEqual(await on(page), ['vimeo']);
   assert.deepEqual((await record(visitor)).services, { youtube: false });
   const marked = script('data-category="functional" data-service="youtube"', 'vendor.test-vendor.example/midst.js');
   await page.evaluate((markup) => {
