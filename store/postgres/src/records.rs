@@ -26,6 +26,7 @@ fn key(record: &ConsentRecord) -> Key<'_> {
     (&record.site, record.id)
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a column")]
 struct RecordRow {
     site: String,
     id: Uuid,
