@@ -121,7 +121,7 @@ enum Command {
         data: PathBuf,
     },
     /// Copy an SQLite database into one file, also while the server runs. It holds no secret key. For PostgreSQL there is
-    /// pg_dump.
+    /// `pg_dump`.
     Backup {
         /// The server's data folder.
         #[arg(long, value_name = "DIR")]
@@ -263,25 +263,12 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         } => {
             let config = options.config()?;
             if print_config {
-                print(
-                    &config
-                        .to_toml()
-                        .map_err(|error| Failure::Other(error.to_string()))?,
-                )?;
+                print(&as_toml(&config)?)?;
             } else {
                 serve::serve(&config, demo)?;
             }
         }
-        Command::Publish { file, options } => {
-            let site = read_site(&file)?;
-            let (revision, is_new) = serve::publish(&options.config()?, &site)?;
-            let what = if is_new {
-                "is published as"
-            } else {
-                "is unchanged since"
-            };
-            print(&format!("{} {what} revision {}.\n", site.id, revision.number))?;
-        }
+        Command::Publish { file, options } => print(&publish(&options.config()?, &read_site(&file)?)?)?,
         Command::SignIn { options } => print(&format!("{}\n", serve::sign_in_link(&options.config()?)?))?,
         Command::Embed { site, options } => {
             let config = options.config()?;
@@ -345,14 +332,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
             return report(&serve::runtime()?.block_on(work)?);
         }
         Command::Migrate { from, to, data } => {
-            let address = |text: &str| {
-                Address::or_folder(text).ok_or_else(|| {
-                    Failure::Other(format!(
-                        "{text} is neither postgres://… nor sqlite:FILE nor a folder"
-                    ))
-                })
-            };
-            let (from, to) = (address(&from)?, address(&to)?);
+            let (from, to) = (database_of(&from)?, database_of(&to)?);
             let work = migrate::run(&from, &to, &data);
             print(&serve::runtime()?.block_on(work)?)?;
         }
@@ -370,6 +350,30 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         ))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn as_toml(config: &Config) -> Result<String, Failure> {
+    config
+        .to_toml()
+        .map_err(|error| Failure::Other(error.to_string()))
+}
+
+fn publish(config: &Config, site: &SiteConfig) -> Result<String, Failure> {
+    let (revision, is_new) = serve::publish(config, site)?;
+    let what = if is_new {
+        "is published as"
+    } else {
+        "is unchanged since"
+    };
+    Ok(format!("{} {what} revision {}.\n", site.id, revision.number))
+}
+
+fn database_of(text: &str) -> Result<Address, Failure> {
+    Address::or_folder(text).ok_or_else(|| {
+        Failure::Other(format!(
+            "{text} is neither postgres://… nor sqlite:FILE nor a folder"
+        ))
+    })
 }
 
 fn report(outcome: &Outcome) -> Result<ExitCode, Failure> {

@@ -113,16 +113,16 @@ async fn log(
 ) -> Result<(), Failure> {
     let from = StoredLog { store: source, site };
     let to = StoredLog { store: target, site };
-    let size = source.log_size(site).await?;
+    let end = source.log_size(site).await?;
     let begun = target.log_size(site).await?;
-    if begun > size || from.root(begun).await? != to.root(begun).await? {
+    if begun > end || from.root(begun).await? != to.root(begun).await? {
         return Err(other_data(site));
     }
     let mut first = begun;
-    while first < size {
+    while first < end {
         // Steps end where tiles do, so that tiles are read whole.
-        let end = (first / STEP * STEP + STEP).min(size);
-        let stretch = stretch(source, site, first..end).await?;
+        let next = (first / STEP * STEP + STEP).min(end);
+        let stretch = stretch(source, site, first..next).await?;
         target
             .take_stretch(site, &stretch)
             .await
@@ -130,8 +130,8 @@ async fn log(
                 StoreError::Different => other_data(site),
                 error => error.into(),
             })?;
-        first = end;
-        progress.show(site, "entries moved", first, size);
+        first = next;
+        progress.show(site, "entries moved", first, end);
     }
     Ok(())
 }
@@ -248,9 +248,9 @@ async fn compare(
                 "the audit of the {which} found what does not hold.\nLog of the site {site}\n{report}"
             )));
         }
-        let size = store.log_size(site).await?;
-        let root = StoredLog { store, site }.root(size).await?;
-        found.push((size, root, report.checkpoints, report.records, report.erased));
+        let entries = store.log_size(site).await?;
+        let root = StoredLog { store, site }.root(entries).await?;
+        found.push((entries, root, report.checkpoints, report.records, report.erased));
         progress.show(site, "databases audited", number, 2);
     }
     let (Some(moved), Some(original)) = (found.pop(), found.pop()) else {

@@ -260,11 +260,11 @@ async fn keep_and_sign_in(store: &PostgresStore) {
     }
     let subject = sample::subject(0);
     store.restrict("shop", subject, NOW_MS).await.unwrap();
-    let held = store
+    let erased = store
         .erase("shop", subject, None, NOW_MS, &|_, _| [7; 64])
         .await
         .unwrap();
-    assert_eq!(held.held.len(), 1);
+    assert_eq!(erased.held.len(), 1);
     let due = Due {
         expired_by_ms: i64::MAX,
         after: None,

@@ -94,7 +94,7 @@ async fn nodes_that_append_at_once_leave_no_gap_and_no_fork() {
             match appended {
                 Appended::New => *new.entry(key).or_insert(0) += 1,
                 Appended::Duplicate(stored) => {
-                    assert_eq!((stored.site.as_str(), stored.id), (key.0.as_str(), key.1))
+                    assert_eq!((stored.site.as_str(), stored.id), (key.0.as_str(), key.1));
                 }
                 other => panic!("{other:?}"),
             }
@@ -161,7 +161,7 @@ async fn what_is_offered_again_while_it_is_erased_stays_erased() {
     let other = PostgresStore::open(&address).await.unwrap();
     let notices = [publish(&store, "shop").await];
     for number in 0..40 {
-        let one = batch(&notices, number..number + 1);
+        let one = batch(&notices, number..=number);
         assert_eq!(store.append(&one).await.unwrap(), [Appended::New]);
         let subject = sample::subject(number);
         let (erased, _) = tokio::join!(
