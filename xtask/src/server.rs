@@ -22,11 +22,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the binary and waits until it answers. `database` is an address, else it is a file in the data folder.
+    /// Starts the binary with these settings in its environment, and waits until it answers.
     ///
     /// # Errors
     /// It does not start or does not answer within 30 seconds.
-    pub(crate) fn start(binary: &Path, database: Option<&str>) -> Result<Self> {
+    pub(crate) fn start(binary: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         // In the target folder, because /tmp may be memory, where nothing is ever committed to a disk.
         std::fs::create_dir_all(paths::scratch())?;
         let data = tempfile::tempdir_in(paths::scratch())?;
@@ -36,7 +36,7 @@ impl Server {
             .arg(data.path())
             .arg("--listen")
             .arg(address.to_string())
-            .env("ASSENT_DATABASE", database.unwrap_or_default())
+            .envs(settings.iter().copied())
             .env("ASSENT_LOG", "warn")
             // All load comes from one address here.
             .env("ASSENT_RECORDS_PER_MINUTE", "0")

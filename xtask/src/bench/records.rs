@@ -49,7 +49,8 @@ struct Client {
 /// The build's, a refused record, or an acknowledged record that is not there afterwards.
 #[expect(clippy::disallowed_methods, reason = "measures the server from outside")]
 pub(crate) fn run(database: Option<&str>) -> Result {
-    let server = Server::start(&super::binary()?, database)?;
+    let database = database.map(|address| ("ASSENT_DATABASE", address));
+    let server = Server::start(&super::binary()?, database.as_slice())?;
     let notice = notice(server.address)?;
     let now_ms = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)?
