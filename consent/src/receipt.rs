@@ -1,7 +1,8 @@
 //! The receipt: a consent record, signed. A compact JWS (RFC 7515) with `EdDSA` (RFC 8037).
 
+use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
-use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
+use ed25519_dalek::{Signature, SigningKey, Verifier, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -20,17 +21,28 @@ struct Header {
 /// Signs receipts.
 pub struct ReceiptSigner {
     key: SigningKey,
+    /// The same key for AWS-LC, which signs in half the time: a server signs a receipt for each record.
+    fast: Ed25519KeyPair,
     header: String,
     kid: String,
 }
 
 impl ReceiptSigner {
     /// A signer from 32 secret random bytes.
+    ///
+    /// # Panics
+    /// Never: any 32 bytes are a key.
     pub fn new(seed: &[u8; 32]) -> Self {
         let key = SigningKey::from_bytes(seed);
+        let fast = Ed25519KeyPair::from_seed_unchecked(seed).expect("any 32 bytes are a key");
         let kid = key_id(&key.verifying_key());
         let header = BASE64.encode(format!(r#"{{"alg":"EdDSA","kid":"{kid}","typ":"{TYPE}"}}"#));
-        Self { key, header, kid }
+        Self {
+            key,
+            fast,
+            header,
+            kid,
+        }
     }
 
     /// Id of the key: its RFC 7638 thumbprint.
@@ -51,9 +63,9 @@ impl ReceiptSigner {
 
     fn seal(&self, header: &str, payload: &[u8]) -> String {
         let mut sealed = format!("{header}.{}", BASE64.encode(payload));
-        let signature = self.key.sign(sealed.as_bytes());
+        let signature = self.fast.sign(sealed.as_bytes());
         sealed.push('.');
-        BASE64.encode_string(signature.to_bytes(), &mut sealed);
+        BASE64.encode_string(signature, &mut sealed);
         sealed
     }
 

@@ -185,12 +185,13 @@ async fn append(store: &dyn Store, grown: &Grown, work: Vec<Work>) {
             Work::Count(count) => batch.counts.push(count),
         }
     }
-    match store.append(&batch).await {
+    let sites: Vec<_> = batch.records.iter().map(|new| new.record.site.clone()).collect();
+    match store.append(batch).await {
         Ok(appended) => {
             debug_assert_eq!(appended.len(), answers.len(), "one answer for each record");
-            for (NewRecord { record, .. }, appended) in batch.records.iter().zip(&appended) {
+            for (site, appended) in sites.iter().zip(&appended) {
                 if *appended == Appended::New {
-                    grown.add(&record.site);
+                    grown.add(site);
                 }
             }
             // A closed receiver is a client that went away; its record is stored all the same.

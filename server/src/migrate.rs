@@ -334,7 +334,7 @@ mod tests {
             })
             .collect();
         let counts = vec![sample::count(&notice, 30, Measure::Shown)];
-        store.append(&Batch { records, counts }).await.unwrap();
+        store.append(Batch { records, counts }).await.unwrap();
     }
 
     /// Two sites, one with records, of which some were erased.
@@ -394,7 +394,7 @@ mod tests {
         let later = sample::record(&notice, notice.hash(), LATER, sample::subject(6));
         let records = vec![sample::accepted(&notice, later)];
         let counts = Vec::new();
-        store.append(&Batch { records, counts }).await.unwrap();
+        store.append(Batch { records, counts }).await.unwrap();
         sign(store).await;
         let order = Order::Erase;
         let erased = store.carry_out("shop", sample::id(LATER), OWNER, &order, NOW_MS, &sign_erasure);

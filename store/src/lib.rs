@@ -18,6 +18,7 @@ pub mod conformance;
 mod custody;
 mod ledger;
 pub mod rates;
+pub mod row;
 pub mod third_parties;
 mod transfer;
 
@@ -240,7 +241,7 @@ pub trait Store: Transfer + 'static {
 
     /// Commits a batch durably in one transaction. Returns one answer per record, in order. Record ids are
     /// unique within a site: the same id at two sites is two records. Counts of unknown sites are dropped.
-    async fn append(&self, batch: &Batch) -> Result<Vec<Appended>>;
+    async fn append(&self, batch: Batch) -> Result<Vec<Appended>>;
 
     /// One record of a subject.
     async fn record(&self, site: &str, id: Uuid, subject: Subject) -> Result<Option<ConsentRecord>>;

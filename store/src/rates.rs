@@ -47,10 +47,20 @@ impl Measure {
             Self::Changed => "changed",
         }
     }
+
+    /// Reads an id.
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|measure| measure.id() == id)
+    }
 }
 
 /// Device classes.
 pub const DEVICES: [&str; 3] = ["phone", "tablet", "desktop"];
+
+/// The device class of this name.
+pub fn device(name: &str) -> Option<&'static str> {
+    DEVICES.into_iter().find(|device| *device == name)
+}
 
 /// One more of something, in one cell of the roll-up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -7,8 +7,6 @@
 
 use std::process::ExitCode;
 
-use assent_temporary_postgres::Durability;
-
 mod bench;
 mod browsers;
 mod build;
@@ -43,8 +41,9 @@ Usage: cargo xtask <command>
   size                    each asset's size against its budget
   faults KILLS            kill -9 so many times; whatever was acknowledged is there afterwards
   fuzz SECONDS            every fuzz target, each for that long
-  bench records           durable consent records per second, on SQLite
-  bench records postgres  the same on a PostgreSQL of its own
+  bench records [sqlite|postgres|c15t]… [--stored N] [--seconds S] [--rate R]
+                          durable consent records per second on SQLite and on a PostgreSQL of its own, beside
+                          c15t's backend; with --stored, with N records there before, too
   bench loader            the loader beside other banners, in Chromium
   prepare                 writes the stores' checked queries anew: store/sqlite/.sqlx and store/postgres/.sqlx";
 
@@ -71,11 +70,7 @@ fn run(arguments: &[&str]) -> Result {
         ["size"] => size::run(),
         ["faults", kills] => faults::run(kills),
         ["fuzz", seconds] => fuzz::run(seconds),
-        ["bench", "records"] => bench::records::run(None),
-        ["bench", "records", "postgres"] => {
-            let postgres = postgres::start(Durability::Disk)?;
-            bench::records::run(Some(&postgres.address("postgres")))
-        }
+        ["bench", "records", rest @ ..] => bench::records::run(rest),
         ["bench", "loader"] => bench::loader::run(),
         ["prepare"] => prepare::run(),
         ["help" | "--help" | "-h"] => {

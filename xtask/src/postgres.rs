@@ -1,5 +1,7 @@
 //! PostgreSQL for tests and measurements: a server of their own, started and ended by them.
 
+use std::path::Path;
+
 use assent_temporary_postgres::{Durability, Server, pooler, programs};
 
 use crate::{Result, debian, paths};
@@ -47,4 +49,14 @@ pub(crate) fn start(durability: Durability) -> Result<Server> {
     ensure()?;
     std::fs::create_dir_all(paths::scratch())?;
     Ok(Server::start(&paths::scratch(), durability)?)
+}
+
+/// The same on a copy of data that a server has kept.
+///
+/// # Errors
+/// As [`start`].
+pub(crate) fn start_on_copy(kept: &Path, durability: Durability) -> Result<Server> {
+    ensure()?;
+    std::fs::create_dir_all(paths::scratch())?;
+    Ok(Server::start_on_copy(&paths::scratch(), kept, durability)?)
 }

@@ -54,7 +54,7 @@ async fn checkpoints_of_two_nodes_extend_each_other() {
                     })
                     .collect();
                 let counts = Vec::new();
-                store.append(&Batch { records, counts }).await.unwrap();
+                store.append(Batch { records, counts }).await.unwrap();
                 checkpoints::sign(&store, "shop", &signatory, NOW_MS)
                     .await
                     .unwrap();

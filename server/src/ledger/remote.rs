@@ -1,6 +1,6 @@
 //! The log of a site at its address on another server.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use assent_consent::{
     ledger::{Hash, LogProof, Tile, tile},
@@ -9,6 +9,8 @@ use assent_consent::{
 use assent_store::{Erasure, SignedHead};
 use async_trait::async_trait;
 use ed25519_dalek::VerifyingKey;
+use rustls::crypto::aws_lc_rs;
+use ureq::tls::TlsConfig;
 use uuid::Uuid;
 
 use super::{
@@ -59,6 +61,11 @@ impl RemoteLog {
         is_id(site).then(|| Self {
             agent: ureq::Agent::config_builder()
                 .timeout_global(Some(TIMEOUT))
+                .tls_config(
+                    TlsConfig::builder()
+                        .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
+                        .build(),
+                )
                 .build()
                 .into(),
             origin: origin.to_owned(),

@@ -156,7 +156,7 @@ async fn append(store: &SqliteStore, numbers: std::ops::Range<u32>) {
         })
         .collect();
     let counts = Vec::new();
-    store.append(&Batch { records, counts }).await.unwrap();
+    store.append(Batch { records, counts }).await.unwrap();
 }
 
 fn id(number: u32) -> String {

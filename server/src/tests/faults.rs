@@ -130,7 +130,7 @@ operations! {
     fn notice(site: &str, hash: NoticeHash) -> Option<String>;
     fn notices(organisation: OrganisationId, site: &str, limit: u32) -> Vec<ArchivedNotice>;
     fn revision_notice(site: &str, revision: u32, hash: NoticeHash) -> Option<(Revision, Notice)>;
-    fn append(batch: &Batch) -> Vec<Appended>;
+    fn append(batch: Batch) -> Vec<Appended>;
     fn record(site: &str, id: Uuid, subject: Subject) -> Option<ConsentRecord>;
     fn history(site: &str, subject: Subject, limit: u32) -> Vec<ConsentRecord>;
     fn erase(site: &str, subject: Subject, only: Option<Uuid>, now_ms: i64, sign: SignErasure<'_>) -> Erased;

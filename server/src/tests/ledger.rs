@@ -33,7 +33,7 @@ impl TestApp {
             record.salt = Salt(id.to_be_bytes());
             batch.records.push(NewRecord::new(record.clone(), Vec::new()));
         }
-        self.store.append(&batch).await.unwrap();
+        self.store.append(batch).await.unwrap();
         self.app.signer.sign(&record)
     }
 

@@ -3,6 +3,7 @@
 use assent_consent::record::Subject;
 use assent_store::{
     AskedBy, Deed, Hold, Order, Outcome, Restriction, Result, SignErasure, TrailEntry, cell::Cell,
+    row::RestrictionRow,
 };
 use uuid::Uuid;
 
@@ -33,25 +34,6 @@ impl HoldRow {
             held_at_ms: self.held_at_ms,
             until_ms: self.until_ms,
             erasure_asked_at_ms: self.erasure_asked_at_ms,
-        })
-    }
-}
-
-pub(crate) struct RestrictionRow {
-    pub(crate) since_ms: i64,
-    pub(crate) asked_by: String,
-}
-
-impl RestrictionRow {
-    pub(crate) fn read(self) -> Result<Restriction> {
-        let at = Cell {
-            table: "restriction",
-            column: "asked_by",
-        };
-        Ok(Restriction {
-            since_ms: self.since_ms,
-            asked_by: AskedBy::from_id(&self.asked_by)
-                .ok_or_else(|| at.inconsistent(format!("unknown: {}", self.asked_by)))?,
         })
     }
 }

@@ -1,9 +1,7 @@
-//! The logs: entries are appended in the transaction of their records, which holds the lock of the log.
-
-use std::collections::HashMap;
+//! The logs. Entries are appended with their records (`append`).
 
 use assent_consent::ledger::{merkle, tile};
-use assent_store::{NewRecord, Result, SignedHead, StoreError, cell::Cell};
+use assent_store::{Result, SignedHead, StoreError, cell::Cell, row::HeadRow};
 
 use crate::{
     connection::{Database, Work},
@@ -36,51 +34,15 @@ impl Log {
 
 /// What is added to tiles: for each part its site, level, the index of its first hash, and the hashes.
 #[derive(Default)]
-struct Parts {
-    site_numbers: Vec<i32>,
-    levels: Vec<i16>,
-    firsts: Vec<i64>,
-    bodies: Vec<Vec<u8>>,
+pub(crate) struct Parts {
+    pub(crate) site_numbers: Vec<i32>,
+    pub(crate) levels: Vec<i16>,
+    pub(crate) firsts: Vec<i64>,
+    pub(crate) bodies: Vec<Vec<u8>>,
 }
 
-/// Appends the entries of records, which stand in the order of their indices.
-pub(crate) async fn extend(work: &mut Work, logs: &HashMap<&str, Log>, records: &[&NewRecord]) -> Result<()> {
-    let mut entries: HashMap<&str, Vec<[u8; 32]>> = HashMap::new();
-    for new in records {
-        entries.entry(&new.record.site).or_default().push(new.commitment);
-    }
-    let added = entries
-        .into_iter()
-        .filter_map(|(site, entries)| Some((*logs.get(site)?, entries)))
-        .collect();
-    add(work, added).await
-}
-
-/// Appends entries to logs.
-pub(crate) async fn add(work: &mut Work, added: Vec<(Log, Vec<[u8; 32]>)>) -> Result<()> {
-    let mut parts = Parts::default();
-    for (log, entries) in added {
-        grow(&mut *work, log, entries, &mut parts).await?;
-    }
-    if parts.firsts.is_empty() {
-        return Ok(());
-    }
-    sqlx::query!(
-        "insert into ledger_part (site_number, level, first, body)
-        select * from unnest($1::integer[], $2::smallint[], $3::bigint[], $4::bytea[])",
-        &parts.site_numbers,
-        &parts.levels,
-        &parts.firsts,
-        &parts.bodies,
-    )
-    .execute(work)
-    .await
-    .map_err(database)?;
-    Ok(())
-}
-
-/// Appends to one log: to its last tile of entries, and where a tile becomes full, its root to the level above.
-async fn grow(work: &mut Work, log: Log, entries: Vec<[u8; 32]>, parts: &mut Parts) -> Result<()> {
+/// Works out what entries add to a log: to its last tile, and where a tile becomes full, its root to the level above.
+pub(crate) async fn grow(work: &mut Work, log: Log, entries: Vec<[u8; 32]>, parts: &mut Parts) -> Result<()> {
     let (mut size, mut added) = (log.size, entries);
     let mut level: u8 = 0;
     while !added.is_empty() {
@@ -222,26 +184,6 @@ pub(crate) async fn put_head(database: &Database, site: &str, head: &SignedHead)
     .await
     .map_err(crate::database)?;
     work.end().await
-}
-
-struct HeadRow {
-    size: i64,
-    note: String,
-    made_at_ms: i64,
-}
-
-impl HeadRow {
-    fn read(self) -> Result<SignedHead> {
-        let at = Cell {
-            table: "checkpoint",
-            column: "size",
-        };
-        Ok(SignedHead {
-            size: at.number(self.size)?,
-            note: self.note,
-            made_at_ms: self.made_at_ms,
-        })
-    }
 }
 
 pub(crate) async fn last_head(database: &Database, site: &str) -> Result<Option<SignedHead>> {

@@ -8,6 +8,7 @@
 //! checked against it when the crate is built, from the descriptions in `.sqlx/`. To add an operation: declare it in
 //! `assent-store`, write its statement in the module of its table, run `cargo xtask prepare`, then the conformance suite.
 
+mod append;
 mod connection;
 mod custody;
 mod erasure;
@@ -122,8 +123,8 @@ impl Store for PostgresStore {
         in_time(sites::revision_notice(&self.database, site, revision, hash)).await
     }
 
-    async fn append(&self, batch: &Batch) -> Result<Vec<Appended>> {
-        in_time(records::append(&self.database, batch)).await
+    async fn append(&self, batch: Batch) -> Result<Vec<Appended>> {
+        in_time(append::append(&self.database, &batch)).await
     }
 
     async fn record(&self, site: &str, id: Uuid, subject: Subject) -> Result<Option<ConsentRecord>> {

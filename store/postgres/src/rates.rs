@@ -4,50 +4,47 @@ use std::collections::BTreeMap;
 
 use assent_store::{Count, Measure, OrganisationId, RateRow, Rates, Result, cell::Cell};
 
-use crate::{
-    connection::{Database, Work},
-    database,
-};
+use crate::connection::Database;
 
-/// Adds counts in the transaction of the records that they count.
-pub(crate) async fn add(work: &mut Work, counts: &[&Count]) -> Result<()> {
-    let mut totals: BTreeMap<&Count, i64> = BTreeMap::new();
-    for count in counts {
-        *totals.entry(count).or_default() += 1;
+/// Counts by cell, to be written with the records that they count.
+#[derive(Default)]
+pub(crate) struct Totals<'a>(BTreeMap<&'a Count, i64>);
+
+/// The columns of [`Totals`].
+#[derive(Default)]
+pub(crate) struct TotalColumns<'a> {
+    pub(crate) sites: Vec<&'a str>,
+    pub(crate) hours: Vec<i32>,
+    pub(crate) revisions: Vec<i64>,
+    pub(crate) rules: Vec<&'a str>,
+    pub(crate) languages: Vec<&'a str>,
+    pub(crate) devices: Vec<&'a str>,
+    pub(crate) measures: Vec<&'a str>,
+    pub(crate) totals: Vec<i64>,
+}
+
+impl<'a> Totals<'a> {
+    pub(crate) fn add(&mut self, counts: &'a [Count]) {
+        for count in counts {
+            *self.0.entry(count).or_default() += 1;
+        }
     }
-    if totals.is_empty() {
-        return Ok(());
+
+    /// In one order for all, so that no two who add to the same cells wait for each other.
+    pub(crate) fn columns(&self) -> TotalColumns<'a> {
+        let mut columns = TotalColumns::default();
+        for (count, total) in &self.0 {
+            columns.sites.push(&count.site);
+            columns.hours.push(count.hour);
+            columns.revisions.push(count.revision.into());
+            columns.rules.push(&count.rule);
+            columns.languages.push(&count.language);
+            columns.devices.push(count.device);
+            columns.measures.push(count.measure.id());
+            columns.totals.push(*total);
+        }
+        columns
     }
-    let sites: Vec<&str> = totals.keys().map(|count| count.site.as_str()).collect();
-    let hours: Vec<i32> = totals.keys().map(|count| count.hour).collect();
-    let revisions: Vec<i64> = totals.keys().map(|count| count.revision.into()).collect();
-    let rules: Vec<&str> = totals.keys().map(|count| count.rule.as_str()).collect();
-    let languages: Vec<&str> = totals.keys().map(|count| count.language.as_str()).collect();
-    let devices: Vec<&str> = totals.keys().map(|count| count.device).collect();
-    let measures: Vec<&str> = totals.keys().map(|count| count.measure.id()).collect();
-    let totals: Vec<i64> = totals.into_values().collect();
-    sqlx::query!(
-        "insert into rollup (site_number, hour, revision, rule, language, device, measure, total)
-        select site.number, new.hour, new.revision, new.rule, new.language, new.device, new.measure, new.total
-        from unnest(
-            $1::text[], $2::integer[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[]
-        ) as new (site, hour, revision, rule, language, device, measure, total)
-        join site on site.id = new.site
-        on conflict (site_number, hour, revision, rule, language, device, measure)
-        do update set total = rollup.total + excluded.total",
-        &sites as _,
-        &hours,
-        &revisions,
-        &rules as _,
-        &languages as _,
-        &devices as _,
-        &measures as _,
-        &totals,
-    )
-    .execute(work)
-    .await
-    .map_err(database)?;
-    Ok(())
 }
 
 pub(crate) async fn rates(
@@ -80,9 +77,7 @@ pub(crate) async fn rates(
     };
     let mut rates = Rates::default();
     for row in rows {
-        let measure = Measure::ALL
-            .into_iter()
-            .find(|measure| measure.id() == row.measure)
+        let measure = Measure::from_id(&row.measure)
             .ok_or_else(|| at("measure").inconsistent(format!("unknown: {}", row.measure)))?;
         if rates.days.last().is_none_or(|last| last.day != row.day) {
             rates.days.push(RateRow::new(row.day));

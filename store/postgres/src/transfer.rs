@@ -5,18 +5,16 @@ use std::ops::Range;
 use assent_consent::{record::Subject, site::SiteConfig};
 use assent_store::{
     Count, Custody, KeptNotice, Measure, OrganisationId, Owner, Restriction, Result, Revision, StoreError,
-    Stretch, ThirdPartyDay, Transfer, cell::Cell, rates::DEVICES,
+    Stretch, ThirdPartyDay, Transfer, cell::Cell, rates, row::RestrictionRow,
 };
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::{
-    PostgresStore,
+    PostgresStore, append,
     connection::Lock,
-    custody::{self, RestrictionRow},
-    database, in_time, json, ledger,
+    custody, database, in_time, json,
     owners::{self, OwnerRow},
-    records,
     sites::{self, RevisionRow},
 };
 
@@ -206,13 +204,9 @@ impl Transfer for PostgresStore {
                         revision: at("revision").number(row.revision)?,
                         rule: row.rule,
                         language: row.language,
-                        device: DEVICES
-                            .into_iter()
-                            .find(|device| *device == row.device)
+                        device: rates::device(&row.device)
                             .ok_or_else(|| at("device").inconsistent(format!("unknown: {}", row.device)))?,
-                        measure: Measure::ALL
-                            .into_iter()
-                            .find(|measure| measure.id() == row.measure)
+                        measure: Measure::from_id(&row.measure)
                             .ok_or_else(|| at("measure").inconsistent(format!("unknown: {}", row.measure)))?,
                     };
                     Ok((count, at("total").number(row.total)?))
@@ -285,14 +279,7 @@ impl Transfer for PostgresStore {
     async fn take_stretch(&self, site: &str, stretch: &Stretch) -> Result<()> {
         in_time(async {
             let mut work = self.database.begin(vec![Lock::log(site)]).await?;
-            let log = ledger::log(&mut work, site)
-                .await?
-                .filter(|log| log.size == stretch.first)
-                .ok_or(StoreError::Different)?;
-            if !records::take(&mut work, &stretch.records).await? {
-                return Err(StoreError::Different);
-            }
-            ledger::add(&mut work, vec![(log, stretch.entries.clone())]).await?;
+            let site_number = append::take(&mut work, site, stretch).await?;
             let leaves: Vec<i64> = stretch
                 .erasures
                 .iter()
@@ -312,7 +299,7 @@ impl Transfer for PostgresStore {
                 "insert into erasure (site_number, leaf, erased_at_ms, signature)
                 select $1::integer, leaf, erased_at_ms, signature
                 from unnest($2::bigint[], $3::bigint[], $4::bytea[]) as new (leaf, erased_at_ms, signature)",
-                log.site_number,
+                site_number,
                 &leaves,
                 &times,
                 &signatures,

@@ -22,26 +22,7 @@ async fn filled() -> (String, PostgresStore, Notice) {
     let server = Server::of_tests();
     let database = server.new_database().unwrap();
     let store = PostgresStore::open(&server.address(&database)).await.unwrap();
-    let config = sample::config("shop");
-    let notice = sample::notice(&config, "first");
-    store
-        .ensure_organisation(ORGANISATION, "Sample Ltd")
-        .await
-        .unwrap();
-    store
-        .publish_revision(ORGANISATION, &config, NOW_MS)
-        .await
-        .unwrap();
-    store
-        .archive_notices("shop", 1, std::slice::from_ref(&notice))
-        .await
-        .unwrap();
-    let record = sample::record(&notice, notice.hash(), 0, sample::subject(0));
-    let batch = Batch {
-        records: vec![sample::accepted(&notice, record)],
-        counts: vec![sample::count(&notice, 0, Measure::Shown)],
-    };
-    assert_eq!(store.append(&batch).await.unwrap(), [Appended::New]);
+    let notice = sample::fill(&store, ORGANISATION).await;
     (database, store, notice)
 }
 
@@ -101,7 +82,7 @@ async fn commits_are_synced_before_they_are_reported() {
         records: vec![sample::accepted(&notice, record)],
         counts: Vec::new(),
     };
-    assert_eq!(store.append(&batch).await.unwrap(), [Appended::New]);
+    assert_eq!(store.append(batch).await.unwrap(), [Appended::New]);
 }
 
 /// Names with zero bytes, which PostgreSQL has no text for, are nobody's.
@@ -216,7 +197,7 @@ async fn a_role_without_the_schema_is_enough() {
         records: vec![sample::accepted(&notice, record)],
         counts: vec![sample::count(&notice, 0, Measure::Shown)],
     };
-    assert_eq!(store.append(&batch).await.unwrap(), [Appended::New]);
+    assert_eq!(store.append(batch).await.unwrap(), [Appended::New]);
     store
         .publish_revision(ORGANISATION, &sample::config("blog"), NOW_MS)
         .await

@@ -77,7 +77,7 @@ async fn nodes_that_append_at_once_leave_no_gap_and_no_fork() {
                         batch.records.reverse();
                         batch.counts.reverse();
                     }
-                    let appended = node.append(&batch).await.unwrap();
+                    let appended = node.append(batch.clone()).await.unwrap();
                     let ids = batch
                         .records
                         .iter()
@@ -162,14 +162,14 @@ async fn what_is_offered_again_while_it_is_erased_stays_erased() {
     let notices = [publish(&store, "shop").await];
     for number in 0..40 {
         let one = batch(&notices, number..=number);
-        assert_eq!(store.append(&one).await.unwrap(), [Appended::New]);
+        assert_eq!(store.append(one.clone()).await.unwrap(), [Appended::New]);
         let subject = sample::subject(number);
         let (erased, _) = tokio::join!(
             store.erase("shop", subject, None, NOW_MS, &|_, _| [7; 64]),
-            other.append(&one)
+            other.append(one.clone())
         );
         assert_eq!(erased.unwrap().records.len(), 1);
-        assert_eq!(other.append(&one).await.unwrap(), [Appended::Conflict]);
+        assert_eq!(other.append(one.clone()).await.unwrap(), [Appended::Conflict]);
     }
     assert_eq!(store.log_size("shop").await.unwrap(), 40);
     assert_eq!(store.log_records("shop", 0, 50).await.unwrap().len(), 0);
@@ -185,10 +185,10 @@ async fn a_node_that_was_killed_holds_no_lock() {
     for number in 0..40 {
         let batch = batch(&notices, number * 4..number * 4 + 4);
         let patience = std::time::Duration::from_micros(u64::from(number) * 150);
-        let _ = tokio::time::timeout(patience, store.append(&batch)).await;
+        let _ = tokio::time::timeout(patience, store.append(batch)).await;
     }
     let all = batch(&notices, 0..160);
-    let answers = store.append(&all).await.unwrap();
+    let answers = store.append(all).await.unwrap();
     assert_eq!(answers.len(), 160);
     let logged = store.log_records("shop", 0, 1_000).await.unwrap();
     let leaves: Vec<_> = logged.iter().map(|logged| logged.leaf).collect();

@@ -1,7 +1,9 @@
 //! Holds, restrictions and the trail.
 
 use assent_consent::record::Subject;
-use assent_store::{AskedBy, Deed, Hold, Order, Outcome, Restriction, Result, SignErasure, TrailEntry};
+use assent_store::{
+    AskedBy, Deed, Hold, Order, Outcome, Restriction, Result, SignErasure, TrailEntry, row::RestrictionRow,
+};
 use sqlx::{SqliteConnection, SqliteExecutor, SqlitePool};
 use uuid::Uuid;
 
@@ -31,25 +33,6 @@ impl HoldRow {
             held_at_ms: self.held_at_ms,
             until_ms: self.until_ms,
             erasure_asked_at_ms: self.erasure_asked_at_ms,
-        })
-    }
-}
-
-pub(crate) struct RestrictionRow {
-    pub(crate) since_ms: i64,
-    pub(crate) asked_by: String,
-}
-
-impl RestrictionRow {
-    pub(crate) fn read(self) -> Result<Restriction> {
-        let at = Cell {
-            table: "restriction",
-            column: "asked_by",
-        };
-        Ok(Restriction {
-            since_ms: self.since_ms,
-            asked_by: AskedBy::from_id(&self.asked_by)
-                .ok_or_else(|| at.inconsistent(format!("unknown: {}", self.asked_by)))?,
         })
     }
 }

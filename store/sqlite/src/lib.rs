@@ -1,13 +1,14 @@
 //! The SQLite store: one file, one writer, any number of readers.
 //!
-//! SQLite allows one writer at a time, so the store has one connection that writes and a few that read; the
+//! SQLite allows one writer at a time, so the store writes by one connection at a time and has a few that read; the
 //! readers never wait for the writer, because the database is in WAL mode. Every commit is synced to the disk
 //! before it is reported (`synchronous=FULL`).
 //!
-//! The schema and its reasons stand in `migrations/`. All SQL is checked against it when the crate is built,
-//! from the descriptions in `.sqlx/`. To add an operation: declare it in `assent-store`, write its statement
+//! The schema and its reasons stand in `migrations/`. All SQL but that of `append` is checked against it when the crate
+//! is built, from the descriptions in `.sqlx/`. To add an operation: declare it in `assent-store`, write its statement
 //! in the module of its table, run `cargo xtask prepare`, then the conformance suite.
 
+mod append;
 mod backup;
 mod custody;
 mod erasure;
@@ -38,7 +39,7 @@ use async_trait::async_trait;
 use sqlx::{
     SqlitePool,
     migrate::Migrator,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 use uuid::Uuid;
 
@@ -48,13 +49,6 @@ use writer::Writer;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections that read.
 const READERS_MAX: u32 = 4;
-/// Pages of the write-ahead log, 4 KiB each, after which a commit copies them into the database. Subjects are
-/// random, so most records touch a page of their own in the history's index; a longer log lets more of them
-/// share one copy.
-const CHECKPOINT_PAGES: &str = "8192";
-/// Page cache of the writer, in KiB (SQLite counts those as negative).
-const WRITER_CACHE: &str = "-65536";
-
 /// The schema, version by version.
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -71,27 +65,17 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Database`] if the file cannot be opened or written, or was made by a newer version.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT);
-        let writer = options
-            .clone()
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-            .pragma("cache_size", WRITER_CACHE)
-            // What is erased is overwritten, not only given free.
-            .pragma("secure_delete", "on")
-            // A statement that inserts many rows keeps what it would have to undo; in a file that doubles its writes.
-            .pragma("temp_store", "memory");
-        let writer = Writer::connect(writer).await?;
+        let path = path.as_ref();
+        let writer = Writer::connect(path).await?;
         MIGRATIONS
             .run(&mut writer.lock().await?.connection)
             .await
             .map_err(|error| StoreError::Database(error.into()))?;
-        let readers = readers(options.read_only(true)).await?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(BUSY_TIMEOUT)
+            .read_only(true);
+        let readers = readers(options).await?;
         Ok(Self { writer, readers })
     }
 
@@ -187,8 +171,8 @@ impl Store for SqliteStore {
         sites::revision_notice(&self.readers, site, revision, hash).await
     }
 
-    async fn append(&self, batch: &Batch) -> Result<Vec<Appended>> {
-        records::append(&self.writer, &self.readers, batch).await
+    async fn append(&self, batch: Batch) -> Result<Vec<Appended>> {
+        append::append(&self.writer, &self.readers, batch).await
     }
 
     async fn record(&self, site: &str, id: Uuid, subject: Subject) -> Result<Option<ConsentRecord>> {
@@ -431,21 +415,27 @@ mod tests {
     async fn commits_are_synced_before_they_are_reported() {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path().join("assent.db")).await.unwrap();
-        let synchronous: i64 = sqlx::query_scalar("pragma synchronous")
-            .fetch_one(&mut store.writer.lock().await.unwrap().connection)
-            .await
-            .unwrap();
-        assert_eq!(synchronous, 2, "FULL");
-        let journal_mode: String = sqlx::query_scalar("pragma journal_mode")
-            .fetch_one(&mut store.writer.lock().await.unwrap().connection)
-            .await
-            .unwrap();
-        assert_eq!(journal_mode, "wal");
-        let foreign_keys: i64 = sqlx::query_scalar("pragma foreign_keys")
-            .fetch_one(&mut store.writer.lock().await.unwrap().connection)
-            .await
-            .unwrap();
-        assert_eq!(foreign_keys, 1);
+        for (name, value) in [
+            ("synchronous", "2"),
+            ("journal_mode", "wal"),
+            ("foreign_keys", "1"),
+        ] {
+            let pragma = format!("select {name} || '' from pragma_{name}");
+            let mut writing = store.writer.lock().await.unwrap();
+            let sqlx: String = sqlx::query_scalar(sqlx::AssertSqlSafe(pragma.clone()))
+                .fetch_one(&mut writing.connection)
+                .await
+                .unwrap();
+            let appending = writing.appending.run(move |work| {
+                work.query_row(&pragma, (), |row| row.get::<_, String>(0))
+                    .map_err(|error| StoreError::Database(error.into()))
+            });
+            assert_eq!(
+                (sqlx.as_str(), appending.await.unwrap().as_str()),
+                (value, value),
+                "{name}"
+            );
+        }
         store.close().await;
     }
 
@@ -472,13 +462,18 @@ mod tests {
                 .collect(),
             counts: Vec::new(),
         };
-        sqlx::raw_sql("pragma max_page_count = 100")
-            .execute(&mut store.writer.lock().await.unwrap().connection)
-            .await
-            .unwrap();
+        let pages = async |max: u32| {
+            let writing = store.writer.lock().await.unwrap();
+            let limited = writing.appending.run(move |work| {
+                work.query_row(&format!("pragma max_page_count = {max}"), (), |_| Ok(()))
+                    .map_err(|error| StoreError::Database(error.into()))
+            });
+            limited.await.unwrap();
+        };
+        pages(100).await;
         let mut first = 0;
         let refused = loop {
-            match store.append(&batch(first)).await {
+            match store.append(batch(first)).await {
                 Ok(answers) => assert_eq!(answers, vec![Appended::New; 20]),
                 Err(error) => break error,
             }
@@ -487,16 +482,10 @@ mod tests {
         };
         assert!(matches!(refused, StoreError::Database(_)), "{refused:?}");
         assert!(first > 0);
-        assert!(store.append(&batch(first)).await.is_err());
+        assert!(store.append(batch(first)).await.is_err());
         assert_eq!(store.log_size("shop").await.unwrap(), u64::from(first));
-        sqlx::raw_sql("pragma max_page_count = 100000")
-            .execute(&mut store.writer.lock().await.unwrap().connection)
-            .await
-            .unwrap();
-        assert_eq!(
-            store.append(&batch(first)).await.unwrap(),
-            vec![Appended::New; 20]
-        );
+        pages(100_000).await;
+        assert_eq!(store.append(batch(first)).await.unwrap(), vec![Appended::New; 20]);
         assert_eq!(store.log_size("shop").await.unwrap(), u64::from(first) + 20);
         store.close().await;
     }

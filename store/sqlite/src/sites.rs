@@ -4,7 +4,10 @@ use assent_consent::{
     notice::{Notice, NoticeHash},
     site::SiteConfig,
 };
-use assent_store::{ArchivedNotice, KeptNotice, OrganisationId, Result, Revision, StoreError};
+use assent_store::{
+    ArchivedNotice, KeptNotice, OrganisationId, Result, Revision, StoreError,
+    row::{ArchivedRow, KeptRow, NOTICE_BODY, check_notice},
+};
 use sha2::{Digest, Sha256};
 use sqlx::{SqliteConnection, SqlitePool};
 
@@ -37,20 +40,6 @@ impl RevisionRow {
             published_at_ms: self.published_at_ms,
             config: at("config").json(&self.config)?,
         })
-    }
-}
-
-const BODY: Cell = Cell {
-    table: "notice",
-    column: "body",
-};
-
-/// A notice is its content: one that no longer has its hash is not what any visitor was shown.
-fn check_notice(body: &str, hash: NoticeHash) -> Result<()> {
-    if Sha256::digest(body)[..] == hash.0 {
-        Ok(())
-    } else {
-        Err(BODY.inconsistent(format!("the content of notice {hash} has another hash")))
     }
 }
 
@@ -256,28 +245,6 @@ pub(crate) async fn notice(readers: &SqlitePool, site: &str, hash: NoticeHash) -
     Ok(body)
 }
 
-struct KeptRow {
-    hash: Vec<u8>,
-    rule: String,
-    language: String,
-    body: String,
-}
-
-impl KeptRow {
-    fn read(self) -> Result<KeptNotice> {
-        let at = Cell {
-            table: "notice",
-            column: "hash",
-        };
-        check_notice(&self.body, NoticeHash(at.bytes(&self.hash)?))?;
-        Ok(KeptNotice {
-            rule: self.rule,
-            language: self.language,
-            body: self.body,
-        })
-    }
-}
-
 /// The notices that a revision shows, in the order in which they were archived.
 pub(crate) async fn notices_of(readers: &SqlitePool, site: &str, revision: u32) -> Result<Vec<KeptNotice>> {
     sqlx::query_as!(
@@ -297,29 +264,6 @@ pub(crate) async fn notices_of(readers: &SqlitePool, site: &str, revision: u32) 
     .into_iter()
     .map(KeptRow::read)
     .collect()
-}
-
-struct ArchivedRow {
-    hash: Vec<u8>,
-    rule: String,
-    language: String,
-    first_revision: i64,
-    last_revision: i64,
-    published_at_ms: i64,
-}
-
-impl ArchivedRow {
-    fn read(self) -> Result<ArchivedNotice> {
-        let at = |table, column| Cell { table, column };
-        Ok(ArchivedNotice {
-            hash: NoticeHash(at("notice", "hash").bytes(&self.hash)?),
-            rule: self.rule,
-            language: self.language,
-            first_revision: at("revision_notice", "revision").number(self.first_revision)?,
-            last_revision: at("revision_notice", "revision").number(self.last_revision)?,
-            published_at_ms: self.published_at_ms,
-        })
-    }
 }
 
 pub(crate) async fn notices(
@@ -384,7 +328,7 @@ pub(crate) async fn revision_notice(
         return Ok(None);
     };
     check_notice(&row.body, hash)?;
-    let notice = BODY.json(&row.body)?;
+    let notice = NOTICE_BODY.json(&row.body)?;
     let revision = RevisionRow {
         organisation_id: row.organisation_id,
         revision: row.revision,

@@ -1,21 +1,18 @@
 //! What moving a data set needs beyond the other operations.
 
-use std::{collections::HashMap, ops::Range};
+use std::ops::Range;
 
 use assent_consent::record::Subject;
 use assent_store::{
     Count, Custody, KeptNotice, Measure, OrganisationId, Owner, Restriction, Result, Revision, StoreError,
-    Stretch, ThirdPartyDay, Transfer, cell::Cell, rates::DEVICES,
+    Stretch, ThirdPartyDay, Transfer, cell::Cell, rates, row::RestrictionRow,
 };
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::{
-    SqliteStore,
-    custody::{self, RestrictionRow},
-    database, json, ledger,
+    SqliteStore, append, custody, database, json,
     owners::{self, OwnerRow},
-    records,
     sites::{self, RevisionRow},
 };
 
@@ -190,13 +187,9 @@ impl Transfer for SqliteStore {
                 revision: at("revision").number(row.revision)?,
                 rule: row.rule,
                 language: row.language,
-                device: DEVICES
-                    .into_iter()
-                    .find(|device| *device == row.device)
+                device: rates::device(&row.device)
                     .ok_or_else(|| at("device").inconsistent(format!("unknown: {}", row.device)))?,
-                measure: Measure::ALL
-                    .into_iter()
-                    .find(|measure| measure.id() == row.measure)
+                measure: Measure::from_id(&row.measure)
                     .ok_or_else(|| at("measure").inconsistent(format!("unknown: {}", row.measure)))?,
             };
             Ok((count, at("total").number(row.total)?))
@@ -260,39 +253,7 @@ impl Transfer for SqliteStore {
     }
 
     async fn take_stretch(&self, site: &str, stretch: &Stretch) -> Result<()> {
-        let mut writing = self.writer.lock().await?;
-        writing.logs.remove(site);
-        let mut work = writing.begin().await?;
-        let mut logs = HashMap::new();
-        ledger::learn(&mut work, &mut logs, vec![site]).await?;
-        let log = logs
-            .remove(site)
-            .filter(|log| log.size == stretch.first)
-            .ok_or(StoreError::Different)?;
-        let records: Vec<_> = stretch
-            .records
-            .iter()
-            .map(|(leaf, record)| (record, *leaf))
-            .collect();
-        if records::insert(&mut work, &records).await? != records.len() {
-            return Err(StoreError::Different);
-        }
-        ledger::add(&mut work, vec![(log, stretch.entries.clone())]).await?;
-        for erasure in &stretch.erasures {
-            let leaf = i64::try_from(erasure.leaf).unwrap_or(i64::MAX);
-            let signature = erasure.signature.as_slice();
-            sqlx::query!(
-                "insert into erasure (site_number, leaf, erased_at_ms, signature) values (?, ?, ?, ?)",
-                log.site_number,
-                leaf,
-                erasure.erased_at_ms,
-                signature,
-            )
-            .execute(&mut *work)
-            .await
-            .map_err(database)?;
-        }
-        work.commit().await.map_err(database)
+        append::take_stretch(&self.writer, site, stretch).await
     }
 
     async fn take_erased_ids(&self, site: &str, traces: &[[u8; 16]]) -> Result<()> {

@@ -1,9 +1,11 @@
-//! The one connection that writes. It is held here and not by a pool, which would ask the connection how it is each
-//! time that it comes back: a tenth of what a commit takes.
+//! The connections that write, one at a time: one of sqlx's, and the one that appends records.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Weak},
+    path::Path,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,10 +18,31 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{database, ledger::Log};
+use crate::{BUSY_TIMEOUT, append::thread::Thread, database};
 
 /// Statements of a transaction that writes begin with the write lock, so that two never deadlock.
 const BEGIN: &str = "begin immediate";
+/// What both connections are set to.
+const SETTINGS: [(&str, &str); 6] = [
+    ("journal_mode", "wal"),
+    ("synchronous", "full"),
+    ("foreign_keys", "on"),
+    // What is erased is overwritten, not only given free.
+    ("secure_delete", "on"),
+    // A statement that inserts many rows keeps what it would have to undo; in a file that doubles its writes.
+    ("temp_store", "memory"),
+    // Pages of the write-ahead log after which a commit copies them into the database, and takes as long as that takes:
+    // only where it was not done beside ([`Writer::note_records`]).
+    ("wal_autocheckpoint", "65536"),
+];
+/// Records after which the write-ahead log is copied into the database. Subjects are random, so each changes a page of
+/// its own, 4 KiB, in the history's index; a longer log lets more of them share one copy.
+const COPY_AFTER: usize = 8_192;
+/// How often the log is copied while others write: each time less is left, which was written meanwhile. What is left then
+/// is copied while nobody writes.
+const COPIES_BESIDE: usize = 3;
+/// How long that last copy waits for those who read, and may hold up those who write.
+const COPY_WAIT: Duration = Duration::from_millis(100);
 /// How long after what was erased has gone from the write-ahead log, or could not yet, that is looked after again. Each
 /// time holds up what is written, so many erasures share one.
 const EMPTY_EVERY: Duration = Duration::from_secs(10);
@@ -34,34 +57,51 @@ pub(crate) struct Writer {
     writing: Mutex<Option<Writing>>,
     /// Told when the write-ahead log may hold what was erased.
     erased: Arc<Notify>,
-    /// Held while the write-ahead log is emptied.
-    emptying: Mutex<()>,
-    /// The task that does so; ends with the writer.
-    _emptier: JoinSet<()>,
+    /// Records that were appended since the log was copied.
+    appended: AtomicUsize,
+    /// Told when those are many.
+    grown: Arc<Notify>,
+    /// Held while the write-ahead log is copied.
+    copying: Mutex<()>,
+    /// The tasks that do so; they end with the writer.
+    _copiers: JoinSet<()>,
 }
 
-/// The connection, and what is known of what it has written.
+/// The connections. SQLite would make one wait for the other too, but by asking again and again.
 #[derive(Debug)]
 pub(crate) struct Writing {
     pub(crate) connection: SqliteConnection,
-    /// Logs by site, as they were after the last batch. Another process may have appended since.
-    pub(crate) logs: HashMap<String, Log>,
+    pub(crate) appending: Thread,
 }
 
 impl Writer {
     /// Opens the connection.
-    pub(crate) async fn connect(options: SqliteConnectOptions) -> Result<Arc<Self>> {
-        let writing = Writing::begin_anew(&options).await?;
+    pub(crate) async fn connect(path: &Path) -> Result<Arc<Self>> {
+        let options = SETTINGS.iter().fold(
+            SqliteConnectOptions::new()
+                .filename(path)
+                .create_if_missing(true)
+                .busy_timeout(BUSY_TIMEOUT),
+            |options, (name, value)| options.pragma(*name, *value),
+        );
+        let writing = Writing {
+            connection: options.connect().await.map_err(database)?,
+            appending: Thread::start(path, &SETTINGS, BUSY_TIMEOUT)?,
+        };
         let erased = Arc::new(Notify::new());
+        let grown = Arc::new(Notify::new());
         Ok(Arc::new_cyclic(|writer| {
-            let mut emptier = JoinSet::new();
-            emptier.spawn(keep_empty(Weak::clone(writer), Arc::clone(&erased)));
+            let mut copiers = JoinSet::new();
+            copiers.spawn(keep_empty(Weak::clone(writer), Arc::clone(&erased)));
+            copiers.spawn(keep_short(Weak::clone(writer), Arc::clone(&grown)));
             Self {
                 options,
                 writing: Mutex::new(Some(writing)),
                 erased,
-                emptying: Mutex::new(()),
-                _emptier: emptier,
+                appended: AtomicUsize::new(0),
+                grown,
+                copying: Mutex::new(()),
+                _copiers: copiers,
             }
         }))
     }
@@ -72,8 +112,10 @@ impl Writer {
             options: SqliteConnectOptions::new(),
             writing: Mutex::new(None),
             erased: Arc::default(),
-            emptying: Mutex::new(()),
-            _emptier: JoinSet::new(),
+            appended: AtomicUsize::new(0),
+            grown: Arc::default(),
+            copying: Mutex::new(()),
+            _copiers: JoinSet::new(),
         })
     }
 
@@ -82,7 +124,7 @@ impl Writer {
         let mut writing = MutexGuard::try_map(self.writing.lock().await, Option::as_mut)
             .map_err(|_| StoreError::Database(sqlx::Error::PoolClosed.into()))?;
         if writing.is_stuck().await {
-            *writing = Writing::begin_anew(&self.options).await?;
+            writing.connection = self.options.connect().await.map_err(database)?;
         }
         Ok(writing)
     }
@@ -92,34 +134,55 @@ impl Writer {
         self.erased.notify_one();
     }
 
+    /// To be called when so many records were appended: now and then the write-ahead log is copied into the database,
+    /// beside what is written.
+    pub(crate) fn note_records(&self, records: usize) {
+        if self.appended.fetch_add(records, Ordering::Relaxed) + records >= COPY_AFTER {
+            self.grown.notify_one();
+        }
+    }
+
     /// Copies the write-ahead log into the database and cuts it off: only then the bytes of what was deleted are nowhere
     /// any more. Whether that could be done; those who read what was there before prevent it.
     async fn empty_log(&self) -> Result<bool> {
-        let _emptying = self.emptying.lock().await;
+        self.copy_log("pragma wal_checkpoint(truncate)", EMPTY_WAIT).await
+    }
+
+    /// Copies the write-ahead log into the database, so that it is written from its beginning again.
+    async fn shorten_log(&self) -> Result<bool> {
+        self.copy_log("pragma wal_checkpoint(restart)", COPY_WAIT).await
+    }
+
+    async fn copy_log(&self, last: &'static str, wait: Duration) -> Result<bool> {
+        let _copying = self.copying.lock().await;
         if self.writing.lock().await.is_none() {
             return Ok(true);
         }
-        let options = self.options.clone().busy_timeout(EMPTY_WAIT);
+        self.appended.store(0, Ordering::Relaxed);
+        let options = self.options.clone().busy_timeout(wait);
         let mut connection = options.connect().await.map_err(database)?;
-        // The first one copies while others write, and leaves little to do to the second, which locks them out.
-        let mut busy = 0;
-        for how in [
-            "pragma wal_checkpoint(passive)",
-            "pragma wal_checkpoint(truncate)",
-        ] {
-            busy = sqlx::query_scalar(how)
-                .fetch_one(&mut connection)
+        for _ in 0..COPIES_BESIDE {
+            sqlx::query("pragma wal_checkpoint(passive)")
+                .execute(&mut connection)
                 .await
                 .map_err(database)?;
         }
+        // Whoever writes next waits in order, and does not ask SQLite again and again.
+        let writing = self.writing.lock().await;
+        let busy: i64 = sqlx::query_scalar(last)
+            .fetch_one(&mut connection)
+            .await
+            .map_err(database)?;
+        drop(writing);
         connection.close().await.map_err(database)?;
         Ok(busy == 0)
     }
 
     /// Ends the connection; nothing can be written afterwards.
     pub(crate) async fn close(&self) {
-        let _emptying = self.emptying.lock().await;
+        let _copying = self.copying.lock().await;
         if let Some(writing) = self.writing.lock().await.take() {
+            writing.appending.close().await;
             // What is committed is safe, however the connection ends.
             let _ = writing.connection.close().await;
         }
@@ -142,14 +205,17 @@ async fn keep_empty(writer: Weak<Writer>, erased: Arc<Notify>) {
     }
 }
 
-impl Writing {
-    async fn begin_anew(options: &SqliteConnectOptions) -> Result<Self> {
-        Ok(Self {
-            connection: options.connect().await.map_err(database)?,
-            logs: HashMap::new(),
-        })
+/// Copies the write-ahead log whenever many records were appended, for as long as there is a writer.
+async fn keep_short(writer: Weak<Writer>, grown: Arc<Notify>) {
+    loop {
+        grown.notified().await;
+        let Some(present) = writer.upgrade() else { return };
+        // What could not be copied now is copied the next time, or by the commit that finds the log too long.
+        let _ = present.shorten_log().await;
     }
+}
 
+impl Writing {
     /// Whether the connection takes a transaction for open that is not. Where the disk is full, SQLite rolls back by
     /// itself; sqlx then cannot, and begins no other ever after.
     async fn is_stuck(&mut self) -> bool {
@@ -167,4 +233,49 @@ impl Writing {
 /// Begins a transaction; it is rolled back unless it is committed.
 pub(crate) async fn begin(connection: &mut SqliteConnection) -> Result<Transaction<'_, Sqlite>> {
     connection.begin_with(BEGIN).await.map_err(database)
+}
+
+#[cfg(test)]
+mod tests {
+    use assent_store::{Batch, OrganisationId, Store as _, conformance::sample};
+    use uuid::Uuid;
+
+    use crate::SqliteStore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn after_many_records_the_log_begins_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("assent.db");
+        let store = SqliteStore::open(&path).await.unwrap();
+        let notice = sample::fill(&store, OrganisationId(Uuid::from_u128(1))).await;
+        // <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>: others each time that it begins anew.
+        let salts = || {
+            let log = std::fs::read(folder.path().join("assent.db-wal")).unwrap();
+            log[16..24].to_vec()
+        };
+        let append = async |number| {
+            let record = sample::record(&notice, notice.hash(), number, sample::subject(number));
+            let records = vec![sample::accepted(&notice, record)];
+            let counts = Vec::new();
+            store.append(Batch { records, counts }).await.unwrap();
+        };
+        let mut numbers = 1..1_000;
+        // Once at the start it begins anew without being told.
+        let (mut before, mut unchanged) = (Vec::new(), 0);
+        while unchanged < 20 {
+            append(numbers.next().unwrap()).await;
+            let now = salts();
+            unchanged = if now == before { unchanged + 1 } else { 0 };
+            before = now;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        store.writer.note_records(COPY_AFTER);
+        while salts() == before {
+            append(numbers.next().expect("the log begins anew")).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        store.close().await;
+    }
 }

@@ -8,8 +8,8 @@ use std::{collections::HashSet, path::Path, time::Duration};
 
 use assent_consent::{notice::Notice, record::ConsentRecord};
 use assent_store::{
-    Appended, Batch, Grant, Kinds, Measure, NewRecord, Order, OrganisationId, Outcome, Session, Sighting,
-    Store, StoreError, WaitsFor,
+    Appended, Batch, Grant, Kinds, NewRecord, Order, OrganisationId, Outcome, Session, Sighting, Store,
+    StoreError, WaitsFor,
     conformance::sample::{self, HOUR, NOW_MS},
 };
 use assent_store_sqlite::SqliteStore;
@@ -18,28 +18,9 @@ use uuid::Uuid;
 
 const ORGANISATION: OrganisationId = OrganisationId(Uuid::from_u128(1));
 
-/// A database with one site, one notice and one record; returns the notice.
+/// A database with one site, one notice, one record and one third party; returns the notice.
 async fn fill(store: &SqliteStore) -> Notice {
-    let config = sample::config("shop");
-    let notice = sample::notice(&config, "first");
-    store
-        .ensure_organisation(ORGANISATION, "Sample Ltd")
-        .await
-        .unwrap();
-    store
-        .publish_revision(ORGANISATION, &config, NOW_MS)
-        .await
-        .unwrap();
-    store
-        .archive_notices("shop", 1, std::slice::from_ref(&notice))
-        .await
-        .unwrap();
-    let record = sample::record(&notice, notice.hash(), 0, sample::subject(0));
-    let batch = Batch {
-        records: vec![sample::accepted(&notice, record)],
-        counts: vec![sample::count(&notice, 0, Measure::Shown)],
-    };
-    assert_eq!(store.append(&batch).await.unwrap(), [Appended::New]);
+    let notice = sample::fill(store, ORGANISATION).await;
     let seen = Sighting {
         site: "shop".to_owned(),
         day: HOUR / 24,
@@ -101,7 +82,7 @@ async fn an_altered_record_is_inconsistent() {
         let record = sample::record(notice, notice.hash(), 0, sample::subject(0));
         let records = vec![NewRecord::new(record, Vec::new())];
         store
-            .append(&Batch {
+            .append(Batch {
                 records,
                 counts: Vec::new(),
             })
@@ -344,7 +325,7 @@ async fn two_processes_append_to_one_log_without_gap() {
             records: vec![NewRecord::new(record, Vec::new())],
             counts: Vec::new(),
         };
-        assert_eq!(store.append(&batch).await.unwrap(), [Appended::New]);
+        assert_eq!(store.append(batch).await.unwrap(), [Appended::New]);
         if number % 5 == 0 {
             // Its index is free again, and still not to be given to another record.
             let erased = store
@@ -422,7 +403,7 @@ async fn nothing_of_what_was_erased_is_left_in_the_files() {
                 .collect(),
             counts: Vec::new(),
         };
-        store.append(&batch).await.unwrap();
+        store.append(batch).await.unwrap();
     }
     let (gone, kept): (Vec<_>, Vec<_>) = records.iter().enumerate().partition(|(at, _)| at % 7 < 3);
     let all_marks = |records: &[(usize, &ConsentRecord)]| -> Vec<_> {

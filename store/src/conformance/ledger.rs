@@ -141,7 +141,7 @@ pub(super) async fn concurrent_appends_fork_no_log(store: &dyn Store) {
     };
     // The second and the third have ten records in common.
     let (one, other, third) = (batch(0), batch(100), batch(110));
-    let answers = tokio::join!(store.append(&one), store.append(&other), store.append(&third));
+    let answers = tokio::join!(store.append(one), store.append(other), store.append(third));
     for answer in [answers.0, answers.1, answers.2] {
         assert_eq!(answer.expect("appends").len(), 20);
     }

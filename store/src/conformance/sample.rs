@@ -13,7 +13,7 @@ use assent_consent::{
 use serde::{Deserialize, Deserializer, de};
 use uuid::Uuid;
 
-use crate::{Count, Measure, NewRecord};
+use crate::{Batch, Count, Measure, NewRecord, OrganisationId, Store};
 
 /// Milliseconds since 1970 at which the samples happen.
 pub const NOW_MS: i64 = 1_795_291_200_000;
@@ -213,4 +213,28 @@ impl<'de> Deserializer<'de> for EachKey {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
         unit unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
     }
+}
+
+/// Puts the site `shop` of this organisation into a new store, with a notice and its first record; returns the notice.
+///
+/// # Panics
+/// If the store fails.
+pub async fn fill(store: &dyn Store, organisation: OrganisationId) -> Notice {
+    let config = config("shop");
+    let notice = notice(&config, "first");
+    let record = record(&notice, notice.hash(), 0, subject(0));
+    let batch = Batch {
+        records: vec![accepted(&notice, record)],
+        counts: vec![count(&notice, 0, Measure::Shown)],
+    };
+    let filled = async {
+        store.ensure_organisation(organisation, "Sample Ltd").await?;
+        store.publish_revision(organisation, &config, NOW_MS).await?;
+        store
+            .archive_notices("shop", 1, std::slice::from_ref(&notice))
+            .await?;
+        store.append(batch).await
+    };
+    filled.await.expect("a new store takes what belongs together");
+    notice
 }

@@ -38,7 +38,7 @@ const SCRIPT: &str = r#"
 trap '' INT TERM HUP
 bin=$1 folder=$2 options=$3
 {
-    "$bin/initdb" --pgdata "$folder/data" --username "$4" --auth trust --encoding UTF8 --locale C.UTF-8 --no-sync &&
+    { test -d "$folder/data" || "$bin/initdb" --pgdata "$folder/data" --username "$4" --auth trust --encoding UTF8 --locale C.UTF-8 --no-sync; } &&
     "$bin/pg_ctl" start --wait --pgdata "$folder/data" --log "$folder/log" --options "-k $folder $options"
 } >"$folder/start" 2>&1 && echo ready || { cat "$folder/start" "$folder/log"; echo; } 2>&1
 exec >/dev/null 2>&1
@@ -54,6 +54,15 @@ pub enum Durability {
     Disk,
     /// Nothing is waited for: the data goes with the process anyway.
     None,
+}
+
+impl Durability {
+    const fn options(self) -> &'static str {
+        match self {
+            Self::Disk => "-c listen_addresses=",
+            Self::None => "-c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=300",
+        }
+    }
 }
 
 /// A running server. It ends when it is dropped, or with this process.
@@ -74,13 +83,25 @@ impl Server {
     /// There is no PostgreSQL, or it does not start: the error says what it printed.
     pub fn start(parent: &Path, durability: Durability) -> io::Result<Self> {
         let folder = folder(parent)?;
-        let options = match durability {
-            Durability::Disk => "-c listen_addresses=",
-            Durability::None => {
-                "-c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=300"
-            }
-        };
-        Self::launch(folder, PORT, options)
+        Self::launch(folder, PORT, durability.options())
+    }
+
+    /// The same on a copy of data that [`Self::keep`] has left.
+    ///
+    /// # Errors
+    /// As [`Self::start`], or the data cannot be copied.
+    pub fn start_on_copy(parent: &Path, kept: &Path, durability: Durability) -> io::Result<Self> {
+        let folder = folder(parent)?;
+        // Owner and mode as they are: PostgreSQL takes no others. On the disk before anything is measured.
+        let copied = Command::new("sh")
+            .args(["-c", r#"cp -a "$1" "$2" && sync -f "$2""#, "sh"])
+            .arg(kept)
+            .arg(folder.path().join("data"))
+            .status()?;
+        if !copied.success() {
+            return Err(io::Error::other(format!("{} cannot be copied", kept.display())));
+        }
+        Self::launch(folder, PORT, durability.options())
     }
 
     /// Makes and starts one that also answers on a free port of `localhost`, with a certificate and its key in PEM.
@@ -158,6 +179,29 @@ impl Server {
         SERVER.get_or_init(|| {
             Self::start(&std::env::temp_dir(), Durability::None).expect("PostgreSQL starts for the tests")
         })
+    }
+
+    /// Ends the server in order and moves its data to `to`, a path in the same file system where nothing is.
+    ///
+    /// # Errors
+    /// It does not end, or the data cannot be moved.
+    pub fn keep(self, to: &Path) -> io::Result<()> {
+        let data = self.folder.path().join("data");
+        let mut stop = Command::new(self.programs.join("pg_ctl"));
+        stop.args(["stop", "--silent", "--wait", "--mode", "fast", "--pgdata"])
+            .arg(&data)
+            .current_dir("/")
+            .stdin(Stdio::null());
+        if let Some((user, group)) = unprivileged()? {
+            stop.uid(user).gid(group);
+        }
+        let output = stop.output()?;
+        if !output.status.success() {
+            return Err(io::Error::other(
+                String::from_utf8_lossy(&output.stderr).into_owned(),
+            ));
+        }
+        fs::rename(data, to)
     }
 
     /// The address of a database.
@@ -332,5 +376,25 @@ mod tests {
         drop(server);
         assert!(!folder.exists());
         assert!(!runs());
+    }
+
+    #[test]
+    fn what_is_kept_is_copied_as_often_as_one_likes() {
+        let parent = std::env::temp_dir();
+        let kept = folder(&parent).unwrap();
+        let data = kept.path().join("kept");
+        let server = Server::start(&parent, Durability::None).unwrap();
+        server
+            .run("postgres", "create table kept as select 7 as number")
+            .unwrap();
+        let was = server.socket().to_owned();
+        server.keep(&data).unwrap();
+        assert!(!was.exists());
+        for _ in 0..2 {
+            let server = Server::start_on_copy(&parent, &data, Durability::None).unwrap();
+            let numbers = server.run("postgres", "select number from kept").unwrap();
+            assert_eq!(numbers.trim(), "7");
+            server.run("postgres", "delete from kept").unwrap();
+        }
     }
 }
