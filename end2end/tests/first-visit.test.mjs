@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { banner, control, errors, not, settle, world } from '../harness.mjs';
+import { banner, control, errors, not, settle, until, world } from '../harness.mjs';
 
 let shop;
 before(async () => (shop = await world()));
@@ -31,6 +31,23 @@ test('the banner needs one request before it can be answered', not({ webkit: 'it
   await control(page, 'accept').waitFor();
   const before = visitor.requests.filter((url) => new URL(url).origin === shop.server.origin);
   assert.deepEqual(before.filter((url) => !url.endsWith('/events')), [`${shop.server.origin}/s/shop.js`]);
+  await visitor.close();
+});
+
+test('the dialog is fetched ahead for who has yet to choose, not for who chose at once', async () => {
+  const dialogs = (visitor) => visitor.requests.filter((url) => /\/dialog\.(js|wasm)$|\/notices\//.test(url));
+  const undecided = await shop.visitor();
+  await banner(await undecided.open()).waitFor();
+  await until(async () => dialogs(undecided).length === 3, 'the dialog to be fetched');
+  await undecided.close();
+
+  const accept = '<script>onload = () => document.querySelector("[data-assent-do=accept]").click()</script>';
+  shop.page('/at-once', { tag: shop.tag(''), body: accept });
+  const visitor = await shop.visitor();
+  const page = await visitor.open('/at-once');
+  await visitor.chosen();
+  await settle(page);
+  assert.deepEqual(dialogs(visitor), []);
   await visitor.close();
 });
 

@@ -58,6 +58,7 @@ test('with an async tag, too', async () => {
   const first = await visitor.open();
   await control(first, 'accept').click();
   await first.waitForFunction(() => localStorage.getItem('assent-shop-outbox') === '[]');
+  await settle(first);
   await first.close();
   const before = visitor.requests.length;
   const page = await visitor.open();

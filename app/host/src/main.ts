@@ -194,8 +194,8 @@ function surface(): void {
     // What the next click needs.
     requestAnimationFrame(() => setTimeout(gate.ready));
     rest(() => {
-      if (gate.runs()) prefetch();
-      else gate.translate().catch(() => {});
+      if (!gate.runs()) gate.translate().catch(() => {});
+      else if (state & gate.ASK) prefetch();
       // Records of a choice whose cookie has gone since.
       send();
     });
