@@ -12,7 +12,7 @@ function uuid7() {
 /** A new subject's record of a choice made on revision 1, where this notice was shown. */
 export const submission = (notice) => ({
   id: uuid7(),
-  key: randomBytes(16).toString('hex'),
+  key: (Math.floor(Date.now() / 4096) % 2 ** 32).toString(16).padStart(8, '0') + randomBytes(12).toString('hex'),
   revision: 1,
   notice,
   method: 'banner',

@@ -1,5 +1,6 @@
 //! The one place that draws random values, and what they are drawn for.
 
+use assent_consent::record;
 use uuid::{Builder, Uuid};
 
 /// Where random bytes come from.
@@ -34,10 +35,10 @@ pub(crate) fn token(random: &dyn Random) -> Result<String, NoRandomness> {
 }
 
 /// A subject key: 32 hexadecimal digits.
-pub(crate) fn subject_key(random: &dyn Random) -> Result<String, NoRandomness> {
-    let mut bytes = [0; 16];
+pub(crate) fn subject_key(random: &dyn Random, now_ms: i64) -> Result<String, NoRandomness> {
+    let mut bytes = [0; 12];
     random.fill(&mut bytes)?;
-    Ok(hex::encode(bytes))
+    Ok(record::subject_key(now_ms, bytes))
 }
 
 /// An id that sorts by time (UUID version 7).

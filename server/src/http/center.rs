@@ -274,13 +274,13 @@ async fn store(
         // Refused below, with the field to blame.
         None => decision.choice(&BTreeMap::new()),
     };
+    let now_ms = app.clock.now_ms();
     let visitor = match visitor {
         Some(visitor) => visitor,
-        None => Visitor::new(random::subject_key(app.random.as_ref())?, None)
+        None => Visitor::new(random::subject_key(app.random.as_ref(), now_ms)?, None)
             .ok_or_else(|| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "No key could be made."))?,
     };
     let newest = handover::newest(app, site.id(), visitor.subject).await?;
-    let now_ms = app.clock.now_ms();
     let submission = Submission {
         id: random::id(app.random.as_ref(), now_ms)?,
         key: visitor.key.clone(),

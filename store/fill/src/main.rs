@@ -12,7 +12,7 @@ use std::{
 
 use assent_consent::{
     notice::NoticeHash,
-    record::{Choice, ConsentRecord, Event, Method, Salt, Services, Subject},
+    record::{Choice, ConsentRecord, Event, Method, Salt, Services, Subject, subject_key},
 };
 use assent_store::{Appended, Batch, Count, Measure, NewRecord, Store};
 use assent_store_postgres::PostgresStore;
@@ -114,6 +114,7 @@ impl Shown {
         };
         let decided_at_ms = self.first_ms + i64::from(number) * STEP_MS;
         let [key, salt, random] = ["key", "salt", "id"].map(|purpose| spread(purpose, number));
+        let key = subject_key(decided_at_ms, *key.first_chunk().ok_or("too short")?);
         let services = Services::new();
         let record = ConsentRecord {
             version: 1,
@@ -123,7 +124,7 @@ impl Shown {
             )
             .into_uuid(),
             site: SITE.to_owned(),
-            subject: Subject(key),
+            subject: Subject::of_key(&key).ok_or("no subject key")?,
             revision: self.revision,
             notice: self.notice,
             rule: self.rule.clone(),

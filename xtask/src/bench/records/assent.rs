@@ -127,7 +127,7 @@ impl Records {
         for number in numbers {
             let answer = connection.get(
                 &format!("/v1/sites/demo/records/{}", id(self.now_ms, number)),
-                &format!("Authorization: Bearer {}\r\n", key(number)),
+                &format!("Authorization: Bearer {}\r\n", key(self.now_ms, number)),
             )?;
             missing += u32::from(answer.status != 200);
         }
@@ -135,10 +135,10 @@ impl Records {
     }
 }
 
-/// The subject key of a record.
-fn key(number: u32) -> String {
+/// The subject key of a record, made when it was decided, as the loader makes it.
+fn key(now_ms: i64, number: u32) -> String {
     let spread = spread(number);
-    format!("{spread:016x}{:016x}", !spread)
+    format!("{:08x}{spread:016x}{:08x}", now_ms >> 12, !spread >> 32)
 }
 
 impl Submissions for Records {
@@ -150,7 +150,7 @@ impl Submissions for Records {
             notice,
             now_ms,
         } = self;
-        let (id, key) = (id(*now_ms, number), key(number));
+        let (id, key) = (id(*now_ms, number), key(*now_ms, number));
         let (performance, functional, targeting) = (
             number.is_multiple_of(2),
             number.is_multiple_of(3),
