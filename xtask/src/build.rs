@@ -19,6 +19,7 @@ const SCRIPTS: [(&str, &str, &str); 11] = [
     ("host/src/parts/wall", "wall", "iife"),
     ("verify/src/main", "verify", "esm"),
 ];
+const SERVER: [&str; 2] = ["--package", "assent-server"];
 const STYLES: [&str; 6] = ["banner", "dialog", "placeholder", "center", "console", "verify"];
 
 /// Builds the server for development and returns its path.
@@ -27,7 +28,18 @@ const STYLES: [&str; 6] = ["banner", "dialog", "placeholder", "center", "console
 /// The first step that failed, with its tool's output.
 pub(crate) fn debug() -> Result<PathBuf> {
     assets()?;
-    server("server", &[])?;
+    cargo("server", &SERVER)?;
+    Ok(paths::executable("debug", "assent"))
+}
+
+/// Builds the server and all tests, and returns the server's path. At once, because the tests ask for more features of
+/// what both depend on, which would otherwise be compiled twice.
+///
+/// # Errors
+/// The first step that failed, with its tool's output.
+pub(crate) fn with_tests() -> Result<PathBuf> {
+    assets()?;
+    cargo("server and tests", &["--workspace", "--all-targets"])?;
     Ok(paths::executable("debug", "assent"))
 }
 
@@ -37,7 +49,7 @@ pub(crate) fn debug() -> Result<PathBuf> {
 /// The first step that failed, with its tool's output.
 pub(crate) fn release() -> Result<PathBuf> {
     assets()?;
-    server("release server", &["--release"])?;
+    cargo("release server", &[SERVER.as_slice(), &["--release"]].concat())?;
     let binary = paths::executable("release", "assent");
     #[expect(clippy::cast_precision_loss, reason = "a size for people")]
     let mebibytes = std::fs::metadata(&binary)?.len() as f64 / 1_048_576.0;
@@ -115,14 +127,9 @@ fn styles() -> Result {
     )
 }
 
-// Whether the server is up to date is cargo's to decide.
-fn server(name: &str, flags: &[&str]) -> Result {
+// Whether it is up to date is cargo's to decide.
+fn cargo(name: &str, what: &[&str]) -> Result {
     step::always(name, || {
-        process::quiet(
-            process::cargo()
-                .args(["build", "--package", "assent-server"])
-                .args(flags),
-        )
-        .map(drop)
+        process::quiet(process::cargo().arg("build").args(what)).map(drop)
     })
 }

@@ -20,7 +20,7 @@ pub(crate) fn run(browser: bool) -> Result {
         None
     };
     postgres::ensure_for_tests()?;
-    let binary = build::debug()?;
+    let binary = build::with_tests()?;
     let mut failed = Vec::new();
     let mut note = |name: &'static str, outcome: Result| {
         if let Err(error) = outcome {
