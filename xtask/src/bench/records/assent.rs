@@ -136,7 +136,7 @@ impl Records {
 }
 
 /// The subject key of a record, made when it was decided, as the loader makes it.
-fn key(now_ms: i64, number: u32) -> String {
+fn key(now_ms: u64, number: u32) -> String {
     let spread = spread(number);
     format!("{:08x}{spread:016x}{:08x}", now_ms >> 12, !spread >> 32)
 }
