@@ -34,7 +34,8 @@ test('the banner needs one request before it can be answered', not({ webkit: 'it
   await visitor.close();
 });
 
-test('the dialog is fetched ahead for who has yet to choose, not for who chose at once', async () => {
+const NO_CACHE = 'its driver does not tell what comes from the cache';
+test('the dialog is fetched ahead for who has yet to choose, not for who chose at once', not({ webkit: NO_CACHE }), async () => {
   const dialogs = (visitor) => visitor.requests.filter((url) => /\/dialog\.(js|wasm)$|\/notices\//.test(url));
   const undecided = await shop.visitor();
   await banner(await undecided.open()).waitFor();

@@ -60,24 +60,25 @@ pub(crate) fn run(browser: bool) -> Result {
     }
 }
 
-/// Runs the browser tests in Chromium, then those of [`EVERYWHERE`] in the other engines, side by side: most of a
-/// test's time is waiting.
+/// Runs the browser tests in Chromium, then those of [`EVERYWHERE`] in the other engines, always two files at a time:
+/// most of a test's time is waiting.
 fn in_browsers(environment: &[(&'static str, String)]) -> Result {
     let files = browser_tests()?;
-    let node = |engine: &str, files: &[PathBuf]| {
+    let node = |engine: &str, files: &[PathBuf], at_once: &str| {
         let mut node = process::command("node");
         node.arg("--test")
+            .args(["--test-concurrency", at_once])
             .args(files)
             .envs(environment.iter().cloned())
             .env("ENGINE", engine);
         node
     };
-    let chromium = process::loud(&mut node("chromium", &files));
+    let chromium = process::loud(&mut node("chromium", &files, "2"));
     let others: Vec<PathBuf> = files.into_iter().filter(|file| is_everywhere(file)).collect();
     let outcomes = std::thread::scope(|scope| {
         ["firefox", "webkit"]
             .map(|engine| {
-                let mut tests = node(engine, &others);
+                let mut tests = node(engine, &others, "1");
                 scope.spawn(move || process::quiet(&mut tests))
             })
             .map(|engine| engine.join().map_err(|_| "a thread panicked")?)

@@ -195,8 +195,9 @@ function surface(): void {
     // What the next click needs.
     requestAnimationFrame(() => setTimeout(gate.ready));
     rest(() => {
+      // Who has chosen since needs no dialog any more.
       if (!gate.runs()) gate.translate().catch(() => {});
-      else if (state & gate.ASK) prefetch();
+      else if (asks()) prefetch();
       // Records of a choice whose cookie has gone since.
       send();
     });
