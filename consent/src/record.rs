@@ -489,7 +489,7 @@ mod tests {
     fn a_submission_names_its_subject() {
         let subject = submission().check(NOW_MS).expect("valid");
         assert_eq!(Some(subject), Subject::of_key(&submission().key));
-        assert_eq!(hex::encode(subject.0), "SUBJECT");
+        assert_eq!(hex::encode(subject.0), "001122335818b042d98dd8941b64e48d");
     }
 
     #[test]
@@ -497,11 +497,16 @@ mod tests {
         let random = *b"\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb";
         let key = subject_key(NOW_MS, random);
         assert_eq!(key, format!("{:08x}00112233445566778899aabb", NOW_MS / 4096));
-        let [subject, later] = [&key, &subject_key(NOW_MS + 4096, random)].map(|key| Subject::of_key(key).expect("a key").0);
+        let [subject, later] =
+            [&key, &subject_key(NOW_MS + 4096, random)].map(|key| Subject::of_key(key).expect("a key").0);
         assert_eq!(hex::encode(&subject[..4]), key[..8]);
         assert!(subject < later, "subjects are in the order of their keys");
         assert_ne!(subject[4..], later[4..]);
-        assert!(subject.windows(2).all(|pair| !random.windows(2).any(|given| given == pair)));
+        assert!(
+            subject
+                .windows(2)
+                .all(|pair| !random.windows(2).any(|given| given == pair))
+        );
     }
 
     proptest! {

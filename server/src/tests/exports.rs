@@ -154,7 +154,7 @@ async fn a_kantara_receipt_lists_what_was_consented_to() {
           "piiController": "Shop Ltd"
         }
       ],
-      "piiPrincipalId": "5818b042d98dd8941b64e48dcc04719e",
+      "piiPrincipalId": "001122335818b042d98dd8941b64e48d",
       "policyUrl": "https://shop.example/cookies",
       "publicKey": null,
       "sensitive": false,

@@ -36,7 +36,7 @@ async fn a_record_is_stored_and_given_back_with_its_receipt() {
       "version": 1,
       "id": "019aa7f0-1234-7abc-8def-000000000001",
       "site": "shop",
-      "subject": "5818b042d98dd8941b64e48dcc04719e",
+      "subject": "001122335818b042d98dd8941b64e48d",
       "revision": 1,
       "notice": "0000000000000000000000000000000000000000000000000000000000000000",
       "rule": "world",
