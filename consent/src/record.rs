@@ -245,7 +245,7 @@ mod digits {
 pub struct Submission {
     /// UUID version 7, made in the browser. The same id twice is one record.
     pub id: Uuid,
-    /// The subject key; never stored.
+    /// The subject key; its random bits are never stored.
     pub key: String,
     /// The revision that was shown.
     pub revision: u32,

@@ -203,8 +203,12 @@ async fn append(store: &dyn Store, grown: &Grown, work: Vec<Work>) {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 records = answers.len(),
-                "a batch was not stored"
+                "a batch failed"
             );
+            // It may have been committed all the same, and then awaits a checkpoint.
+            for site in &sites {
+                grown.add(site);
+            }
             for answer in answers {
                 let _ = answer.send(Err(NotStored::Failed));
             }

@@ -4,7 +4,8 @@ use std::{path::Path, process::Command};
 
 use crate::{Result, paths, process, step};
 
-const NODE_MAJOR_MIN: u32 = 20;
+/// The first whose test runner can be told how many files it may run at once.
+const NODE_MIN: (u32, u32) = (20, 10);
 
 /// Checks that Node and npm are there.
 ///
@@ -12,10 +13,10 @@ const NODE_MAJOR_MIN: u32 = 20;
 /// Says what is missing and where to get it.
 pub(crate) fn check() -> Result {
     let version = process::quiet(process::command("node").arg("--version"))
-        .map_err(|_| "Node is missing. Assent is built with Node 20 or newer: https://nodejs.org/")?;
-    if major(&version).is_none_or(|major| major < NODE_MAJOR_MIN) {
+        .map_err(|_| "Node is missing. Assent is built with Node 20.10 or newer: https://nodejs.org/")?;
+    if parse(&version).is_none_or(|version| version < NODE_MIN) {
         return Err(format!(
-            "Node {} is too old. Assent is built with Node {NODE_MAJOR_MIN} or newer: https://nodejs.org/",
+            "Node {} is too old. Assent is built with Node 20.10 or newer: https://nodejs.org/",
             version.trim()
         )
         .into());
@@ -28,7 +29,7 @@ pub(crate) fn check() -> Result {
 }
 
 /// `npm ci` in a folder of the working tree, where its packages are not installed yet or its lock file
-/// changed. Install scripts are not run: nothing here needs one.
+/// changed. Install scripts are not run; whoever needs one runs it.
 ///
 /// # Errors
 /// npm's.
@@ -51,23 +52,19 @@ pub(crate) fn tool(name: &str) -> Command {
     process::command(paths::root().join("node_modules/.bin").join(name))
 }
 
-fn major(version: &str) -> Option<u32> {
-    version
-        .trim()
-        .trim_start_matches('v')
-        .split('.')
-        .next()?
-        .parse()
-        .ok()
+/// Major and minor version.
+fn parse(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.trim().trim_start_matches('v').split('.');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::major;
+    use super::parse;
 
     #[test]
-    fn reads_the_major_version() {
-        assert_eq!(major("v20.20.2\n"), Some(20));
-        assert_eq!(major("nonsense"), None);
+    fn reads_the_version() {
+        assert_eq!(parse("v20.20.2\n"), Some((20, 20)));
+        assert_eq!(parse("nonsense"), None);
     }
 }

@@ -2,8 +2,8 @@
 --
 -- Ids are made by visitors' browsers, so they are unique within a site only: nobody can take an id away from
 -- another site. Being UUIDs of version 7 they grow with time, and appends touch the last page of their site's
--- range, whatever the size of the table. The subject's secret key is not stored anywhere in this table;
--- `subject` is derived from its hash.
+-- range, whatever the size of the table. So do subjects, in their index (assent_consent::record::Subject): of the
+-- subject's secret key only the time when it was made is in there, and a hash.
 --
 -- The foreign key is the proof's anchor: no record without the notice that its revision showed. Hash, rule
 -- and language of the record are those of the notice. Its event is not stored: it follows from `asked`, `previous_id`

@@ -52,7 +52,6 @@ pub(crate) async fn append(writer: &Writer, readers: &SqlitePool, batch: Batch) 
         .appending
         .run(move |work| Ok((place(work, &batch)?, batch)))
         .await?;
-    writer.note_records(placed.len());
     let mut answers = Vec::with_capacity(placed.len());
     for (placed, new) in placed.iter().zip(&batch.records) {
         answers.push(match placed {

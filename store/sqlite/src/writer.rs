@@ -1,7 +1,7 @@
 //! The connections that write, one at a time: one of sqlx's, and the one that appends records.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Weak,
         atomic::{AtomicUsize, Ordering},
@@ -32,12 +32,12 @@ const SETTINGS: [(&str, &str); 6] = [
     // A statement that inserts many rows keeps what it would have to undo; in a file that doubles its writes.
     ("temp_store", "memory"),
     // Pages of the write-ahead log after which a commit copies them into the database, and takes as long as that takes:
-    // only where it was not done beside ([`Writer::note_records`]).
-    ("wal_autocheckpoint", "65536"),
+    // only where it was not done beside ([`COPY_AFTER`]).
+    ("wal_autocheckpoint", "16384"),
 ];
-/// Records after which the write-ahead log is copied into the database. Subjects are random, so each changes a page of
-/// its own, 4 KiB, in the history's index; a longer log lets more of them share one copy.
-const COPY_AFTER: usize = 8_192;
+/// Commits after which the write-ahead log is copied into the database. One record by itself changes about ten pages of
+/// 4 KiB, a full batch some twenty, so that the log stays at 10 to 20 MiB.
+const COPY_AFTER: usize = 256;
 /// How often the log is copied while others write: each time less is left, which was written meanwhile. What is left then
 /// is copied while nobody writes.
 const COPIES_BESIDE: usize = 3;
@@ -52,14 +52,15 @@ const EMPTY_WAIT: Duration = Duration::from_secs(1);
 /// Lets one write at a time, in the order in which they came.
 #[derive(Debug)]
 pub(crate) struct Writer {
+    path: PathBuf,
     options: SqliteConnectOptions,
     /// Nothing once it is closed, or where nothing may be written.
     writing: Mutex<Option<Writing>>,
     /// Told when the write-ahead log may hold what was erased.
     erased: Arc<Notify>,
-    /// Records that were appended since the log was copied.
-    appended: AtomicUsize,
-    /// Told when those are many.
+    /// How often something was written since the log was copied.
+    written: AtomicUsize,
+    /// Told when that was often.
     grown: Arc<Notify>,
     /// Held while the write-ahead log is copied.
     copying: Mutex<()>,
@@ -95,10 +96,11 @@ impl Writer {
             copiers.spawn(keep_empty(Weak::clone(writer), Arc::clone(&erased)));
             copiers.spawn(keep_short(Weak::clone(writer), Arc::clone(&grown)));
             Self {
+                path: path.to_owned(),
                 options,
                 writing: Mutex::new(Some(writing)),
                 erased,
-                appended: AtomicUsize::new(0),
+                written: AtomicUsize::new(0),
                 grown,
                 copying: Mutex::new(()),
                 _copiers: copiers,
@@ -109,20 +111,28 @@ impl Writer {
     /// Where nothing may be written.
     pub(crate) fn none() -> Arc<Self> {
         Arc::new(Self {
+            path: PathBuf::new(),
             options: SqliteConnectOptions::new(),
             writing: Mutex::new(None),
             erased: Arc::default(),
-            appended: AtomicUsize::new(0),
+            written: AtomicUsize::new(0),
             grown: Arc::default(),
             copying: Mutex::new(()),
             _copiers: JoinSet::new(),
         })
     }
 
-    /// Waits for those before.
+    /// Waits for those before. Each time is counted as one commit: now and then the write-ahead log is copied into the
+    /// database, beside what is written.
     pub(crate) async fn lock(&self) -> Result<MappedMutexGuard<'_, Writing>> {
         let mut writing = MutexGuard::try_map(self.writing.lock().await, Option::as_mut)
             .map_err(|_| StoreError::Database(sqlx::Error::PoolClosed.into()))?;
+        if self.written.fetch_add(1, Ordering::Relaxed) >= COPY_AFTER {
+            self.grown.notify_one();
+        }
+        if writing.appending.has_ended() {
+            writing.appending = Thread::start(&self.path, &SETTINGS, BUSY_TIMEOUT)?;
+        }
         if writing.is_stuck().await {
             writing.connection = self.options.connect().await.map_err(database)?;
         }
@@ -132,14 +142,6 @@ impl Writer {
     /// To be called when something was erased and that is committed: it goes from the write-ahead log as well, soon.
     pub(crate) fn note_erasure(&self) {
         self.erased.notify_one();
-    }
-
-    /// To be called when so many records were appended: now and then the write-ahead log is copied into the database,
-    /// beside what is written.
-    pub(crate) fn note_records(&self, records: usize) {
-        if self.appended.fetch_add(records, Ordering::Relaxed) + records >= COPY_AFTER {
-            self.grown.notify_one();
-        }
     }
 
     /// Copies the write-ahead log into the database and cuts it off: only then the bytes of what was deleted are nowhere
@@ -158,7 +160,7 @@ impl Writer {
         if self.writing.lock().await.is_none() {
             return Ok(true);
         }
-        self.appended.store(0, Ordering::Relaxed);
+        self.written.store(0, Ordering::Relaxed);
         let options = self.options.clone().busy_timeout(wait);
         let mut connection = options.connect().await.map_err(database)?;
         for _ in 0..COPIES_BESIDE {
@@ -205,7 +207,7 @@ async fn keep_empty(writer: Weak<Writer>, erased: Arc<Notify>) {
     }
 }
 
-/// Copies the write-ahead log whenever many records were appended, for as long as there is a writer.
+/// Copies the write-ahead log whenever much was written, for as long as there is a writer.
 async fn keep_short(writer: Weak<Writer>, grown: Arc<Notify>) {
     loop {
         grown.notified().await;
@@ -245,7 +247,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn after_many_records_the_log_begins_anew() {
+    async fn after_many_commits_the_log_begins_anew() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("assent.db");
         let store = SqliteStore::open(&path).await.unwrap();
@@ -271,11 +273,29 @@ mod tests {
             before = now;
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        store.writer.note_records(COPY_AFTER);
+        store.writer.written.store(COPY_AFTER, Ordering::Relaxed);
         while salts() == before {
             append(numbers.next().expect("the log begins anew")).await;
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_panic_while_appending_is_the_end_of_one_batch_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("assent.db")).await.unwrap();
+        let notice = sample::fill(&store, OrganisationId(Uuid::from_u128(1))).await;
+        let writing = store.writer.lock().await.unwrap();
+        let panicked: Result<()> = writing.appending.run(|_| panic!("on purpose")).await;
+        drop(writing);
+        panicked.unwrap_err();
+        let record = sample::record(&notice, notice.hash(), 1, sample::subject(1));
+        let batch = Batch {
+            records: vec![sample::accepted(&notice, record)],
+            counts: Vec::new(),
+        };
+        assert_eq!(store.append(batch).await.unwrap(), [assent_store::Appended::New]);
         store.close().await;
     }
 }

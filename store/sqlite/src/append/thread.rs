@@ -5,7 +5,7 @@ use std::{path::Path, sync::mpsc, time::Duration};
 
 use assent_store::{Result, StoreError};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use super::failed;
 
@@ -67,6 +67,11 @@ impl Thread {
         });
         self.work.send(work).map_err(|_| ended())?;
         done.await.map_err(|_| ended())?
+    }
+
+    /// Whether it can do nothing any more, because what it did panicked.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.closed.try_recv() != Err(TryRecvError::Empty)
     }
 
     /// Ends the connection, after what was asked for before.
