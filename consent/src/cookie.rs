@@ -2,10 +2,10 @@
 //!
 //! `1.{revision}.{granted}.{decided_at_s}.{key}.{record}`: a version, the revision that was shown, the granted
 //! categories as one hexadecimal digit, the time in seconds, the subject key (32 lower-case hexadecimal
-//! digits, [made so](crate::record::subject_key)) and the id of the last consent record (a UUID in its usual text form). Where the visitor has chosen
-//! per service, `.{exceptions}` follows: see [`services`](crate::services). 95 bytes at most without exceptions, 276
-//! with them. All numbers are decimal without sign or leading zeros. Anything else does not parse, and what does
-//! not parse is no consent.
+//! digits, [made so](crate::record::subject_key)) and the id of the last consent record (a UUID in its usual text
+//! form). Where the visitor has chosen per service, `.{exceptions}` follows: see [`services`](crate::services). 95 bytes
+//! at most without exceptions, 276 with them. All numbers are decimal without sign or leading zeros. Anything else does
+//! not parse, and what does not parse is no consent.
 
 use crate::{Categories, services::EXCEPTIONS_LEN_MAX};
 

@@ -1,10 +1,7 @@
 //! From a submission to a committed record and its receipt. Both the browser's records and the center's come
 //! through here.
 
-use assent_consent::{
-    Categories, Category,
-    record::{ConsentRecord, Event, Invalid, Salt, Submission, check_services},
-};
+use assent_consent::record::{ConsentRecord, Event, Invalid, Salt, Submission, check_services};
 use assent_store::{Appended, Count, Measure, NewRecord, StoreError};
 use uuid::Uuid;
 
@@ -92,7 +89,7 @@ pub(crate) async fn accept(
         expires_at_ms: submission.decided_at_ms + i64::from(shown.expiry_days) * DAY_MS,
         salt,
     };
-    let counts = measures(submission)
+    let counts = Measure::of(submission.choice, &submission.services, submission.asked)
         .map(|measure| count(site.id(), submission.revision, &shown, device, measure, now_ms))
         .collect();
     let committed = app.queue.append(NewRecord::new(record.clone(), counts))?;
@@ -143,32 +140,6 @@ pub(crate) fn count(
         device,
         measure,
     }
-}
-
-/// What a submission counts as: an outcome and the granted categories if the banner asked, else a change.
-fn measures(submission: &Submission) -> impl Iterator<Item = Measure> {
-    let granted = Categories::from(submission.choice);
-    let asked = submission.asked;
-    let outcome = if !asked {
-        Measure::Changed
-    } else if !submission.services.is_empty() {
-        Measure::Mixed
-    } else if granted == Categories::ALL {
-        Measure::AcceptedAll
-    } else if granted == Categories::NECESSARY {
-        Measure::RejectedAll
-    } else {
-        Measure::Mixed
-    };
-    let each = [
-        (Category::Performance, Measure::Performance),
-        (Category::Functional, Measure::Functional),
-        (Category::Targeting, Measure::Targeting),
-    ];
-    std::iter::once(outcome).chain(
-        each.into_iter()
-            .filter_map(move |(category, measure)| (asked && granted.has(category)).then_some(measure)),
-    )
 }
 
 /// Class of the device by its user agent: `phone`, `tablet` or `desktop`. Nothing else of the user agent is

@@ -1,5 +1,10 @@
 //! Counts for the consent rates.
 
+use assent_consent::{
+    Categories, Category,
+    record::{Choice, Services},
+};
+
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Measure {
@@ -46,6 +51,31 @@ impl Measure {
             Self::Targeting => "targeting",
             Self::Changed => "changed",
         }
+    }
+
+    /// What a choice counts as: an outcome and the granted categories if the banner asked, else a change.
+    pub fn of(choice: Choice, services: &Services, asked: bool) -> impl Iterator<Item = Self> + use<> {
+        let granted = Categories::from(choice);
+        let outcome = if !asked {
+            Self::Changed
+        } else if !services.is_empty() {
+            Self::Mixed
+        } else if granted == Categories::ALL {
+            Self::AcceptedAll
+        } else if granted == Categories::NECESSARY {
+            Self::RejectedAll
+        } else {
+            Self::Mixed
+        };
+        let each = [
+            (Category::Performance, Self::Performance),
+            (Category::Functional, Self::Functional),
+            (Category::Targeting, Self::Targeting),
+        ];
+        std::iter::once(outcome).chain(
+            each.into_iter()
+                .filter_map(move |(category, measure)| (asked && granted.has(category)).then_some(measure)),
+        )
     }
 
     /// Reads an id.

@@ -148,21 +148,8 @@ impl Shown {
 
     /// What the server would count.
     fn counts(&self, choice: Choice, decided_at_ms: i64) -> Result<Vec<Count>, Box<dyn Error>> {
-        let granted = [
-            (choice.performance, Measure::Performance),
-            (choice.functional, Measure::Functional),
-            (choice.targeting, Measure::Targeting),
-        ]
-        .into_iter()
-        .filter_map(|(granted, measure)| granted.then_some(measure));
-        let mut measures: Vec<_> = granted.collect();
-        measures.push(match measures.len() {
-            0 => Measure::RejectedAll,
-            3 => Measure::AcceptedAll,
-            _ => Measure::Mixed,
-        });
         let hour = i32::try_from(decided_at_ms / HOUR_MS)?;
-        let counts = measures.into_iter().map(|measure| Count {
+        let counts = Measure::of(choice, &Services::new(), true).map(|measure| Count {
             site: SITE.to_owned(),
             hour,
             revision: self.revision,

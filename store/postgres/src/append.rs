@@ -1,8 +1,8 @@
 //! Records on their way in: the hot path of the whole server.
 //!
 //! A batch is four exchanges with the server: begin and lock, look, write, commit; and one for each tile that becomes
-//! full, or where ids are taken. Sets travel as arrays. The transaction holds the locks of its sites' logs, so what it has looked at (the logs' ends, which ids are
-//! taken) stays so until it commits.
+//! full, or where ids are taken. Sets travel as arrays. The transaction holds the locks of its sites' logs, so what it
+//! has looked at (the logs' ends, which ids are taken) stays so until it commits.
 
 use std::collections::HashMap;
 
