@@ -157,9 +157,14 @@ test('all services on is the category on, and accepting or rejecting all leaves 
   assert.equal((await visitor.consent()).exceptions, undefined);
   assert.equal((await on(page)).length, 6);
   await page.evaluate(() => window.assent.set({ services: { youtube: false } }));
+  await page.evaluate(() => {
+    window.withdrawals = 0;
+    document.addEventListener('assent:withdrawn', () => window.withdrawals++);
+  });
   await settings(page);
   await control(page, 'reject-all').click();
   await until(async () => (await visitor.consent()).granted === 1, 'the refusal');
+  assert.equal(await page.evaluate('withdrawals'), 1, 'categories are told together with their services');
   assert.equal((await visitor.consent()).exceptions, undefined);
   assert.deepEqual(await on(page), []);
   await visitor.close();

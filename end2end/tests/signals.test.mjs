@@ -27,7 +27,10 @@ before(async () => {
   advanced = await world({
     change(config) {
       config.services.find(({ id }) => id === 'google-analytics').hosts = ['www.googletagmanager.com', 'connect.facebook.net'];
-      return { ...config, signals: { google: { advanced: true, regions: [{ region: ['US-CA'], granted: ['analytics_storage'] }] } } };
+      const [rule] = config.rules;
+      config.rules = [{ ...rule, honours_gpc: false, honours_dnt: true }];
+      const regions = [{ region: ['US-CA'], granted: ['ad_storage', 'analytics_storage'] }];
+      return { ...config, signals: { google: { advanced: true, regions } } };
     },
   });
   for (const site of [plain, shop]) {
@@ -122,12 +125,21 @@ test('Google: who has chosen gets no default of a region, but default and update
   await visitor.close();
 });
 
-test("Google: a region's default grants nothing that Global Privacy Control objects to", async () => {
-  const visitor = await objecting(shop, 'globalPrivacyControl', true);
-  const page = await visitor.open('/');
-  const region = (await consent(page)).find(([, , types]) => types.region);
-  assert.deepEqual(granted(region[2]), ['security_storage'], 'analytics follows targeting on this site');
-  await visitor.close();
+test("Google: a region's default grants nothing that a signal objects to which the rule honours", async () => {
+  // On `shop` analytics follows targeting, too.
+  for (const [site, name, value, expected] of [
+    [shop, 'globalPrivacyControl', true, ['security_storage']],
+    [shop, 'doNotTrack', '1', ['ad_storage', 'analytics_storage', 'security_storage']],
+    [advanced, 'globalPrivacyControl', true, ['ad_storage', 'analytics_storage', 'security_storage']],
+    [advanced, 'doNotTrack', '1', ['analytics_storage', 'security_storage']],
+    [advanced, 'doNotTrack', '0', ['ad_storage', 'analytics_storage', 'security_storage']],
+  ]) {
+    const visitor = await objecting(site, name, value);
+    const page = await visitor.open('/');
+    const region = await until(async () => (await consent(page)).find(([, , types]) => types.region), 'the default of a region');
+    assert.deepEqual(granted(region[2]), expected, `${name} ${value}`);
+    await visitor.close();
+  }
 });
 
 test('Google: advanced mode runs the tag that the stub holds before the choice, and no other', async () => {

@@ -45,7 +45,7 @@ let shop;
 before(async () => {
   shop = await world({
     change(config) {
-      config.blocking = { mode: 'enforce', allow: ['cdn.shop-static.example'] };
+      config.blocking = { mode: 'enforce', allow: ['cdn.shop-static.example', 'connect.facebook.net'] };
       config.services.find(({ id }) => id === 'youtube').hosts = ['films.example/embed/*'];
       config.services.find(({ id }) => id === 'session').hosts = ['script.hotjar.com'];
       return config;
@@ -132,7 +132,7 @@ test("the site's own hosts, necessary ones, allowed ones and unknown ones are no
   const visitor = await shop.visitor();
   const page = await visitor.open();
   await ready(page);
-  const hosts = ['script.hotjar.com', 'cdn.shop-static.example', 'a.cdn.shop-static.example', 'unknown.vendor.example', 'cdn.jsdelivr.net'];
+  const hosts = ['script.hotjar.com', 'cdn.shop-static.example', 'a.cdn.shop-static.example', 'connect.facebook.net', 'unknown.vendor.example', 'cdn.jsdelivr.net'];
   for (const host of hosts) await page.evaluate((host) => new Promise((done) => { const i = new Image(); i.onload = done; i.src = `https://${host}/x.gif`; document.body.append(i); }), host);
   assert.deepEqual(places(visitor).sort(), hosts.map((host) => `${host}/x.gif`).sort());
   assert.equal(await page.evaluate(() => fetch('/').then(({ status }) => status)), 200);
@@ -140,19 +140,26 @@ test("the site's own hosts, necessary ones, allowed ones and unknown ones are no
 });
 
 test('unknown third parties wait for all categories where the owner says so', async () => {
-  const strict = await world({ change: (config) => ({ ...config, blocking: { mode: 'enforce', hold_unknown: true } }) });
+  const strict = await world({
+    change: (config) => ({
+      ...config,
+      origins: [...config.origins, 'https://www.sister-shop.example'],
+      blocking: { mode: 'enforce', hold_unknown: true, allow: ['cdn.shop-static.example'] },
+    }),
+  });
   try {
     strict.pages.set('/', { body: PAGE(strict.tag(''), '', '') });
     const visitor = await strict.visitor();
     const page = await visitor.open();
     await ready(page);
-    const add = () => page.evaluate(() => { const i = new Image(); i.src = 'https://unknown.vendor.example/x.gif'; document.body.append(i); });
-    await add();
+    const add = (host) => page.evaluate((host) => { const i = new Image(); i.src = `https://${host}/x.gif`; document.body.append(i); }, host);
+    const own = ['cdn.shop-static.example', 'img.sister-shop.example'].map((host) => `${host}/x.gif`);
+    for (const host of ['unknown.vendor.example', 'cdn.shop-static.example', 'img.sister-shop.example']) await add(host);
     await page.evaluate(() => window.assent.set({ performance: true }));
     await settle(page);
-    assert.deepEqual(places(visitor), []);
+    assert.deepEqual(places(visitor).sort(), own, 'allowed ones and those of the site load at once');
     await page.evaluate(() => window.assent.set({ functional: true, targeting: true }));
-    await until(() => places(visitor).length === 1, 'the picture');
+    await until(() => places(visitor).length === 3, 'the picture');
     await visitor.close();
   } finally {
     await strict.close();
