@@ -133,7 +133,7 @@ test("the site's own hosts, necessary ones, allowed ones and unknown ones are no
   const page = await visitor.open();
   await ready(page);
   const hosts = ['script.hotjar.com', 'cdn.shop-static.example', 'a.cdn.shop-static.example', 'connect.facebook.net', 'unknown.vendor.example', 'cdn.jsdelivr.net'];
-  for (const host of hosts) await page.evaluate((host) => new Promise((done) => { const i = new Image(); i.onload = done; i.src = `https://${host}/x.gif`; document.body.append(i); }), host);
+  for (const host of hosts) await page.evaluate((host) => new Promise((done) => { const i = new Image(); i.onload = i.onerror = done; i.src = `https://${host}/x.gif`; document.body.append(i); }), host);
   assert.deepEqual(places(visitor).sort(), hosts.map((host) => `${host}/x.gif`).sort());
   assert.equal(await page.evaluate(() => fetch('/').then(({ status }) => status)), 200);
   await visitor.close();
