@@ -100,7 +100,7 @@ before(async () => {
 after(() => shop?.close());
 
 for (const expected of cases) {
-  test(`${expected.name}: ${expected.case}`, not(expected.not ?? {}), async () => {
+  test(`${expected.name}: ${expected.case}`, not(expected.not ?? {}), async (t) => {
     const visit = async () => {
       const visitor = await shop.visitor();
       try {
@@ -109,9 +109,10 @@ for (const expected of cases) {
         await visitor.close();
       }
     };
-    // WebKitGTK's driver has been seen to answer so beside a film, once in hundreds of runs: that says nothing of the page.
+    // Seen once, in WebKitGTK beside a film, for no known reason: the driver lost an answer. No other error is tried again.
     await visit().catch((error) => {
       if (error.message !== 'WebKitWebDriver: unknown error: Could not parse script result') throw error;
+      t.diagnostic(`tried once more after: ${error.message}`);
       return visit();
     });
   });
