@@ -170,6 +170,22 @@ export const ran = (page) => page.evaluate(() => window.ran ?? []);
 /** The errors of a page. */
 export const errors = async (page) => page.errors ?? page.evaluate('window.errors ?? []');
 
+/** Ids of the records that a page's outbox holds, oldest first. */
+export const waiting = (page) =>
+  page.evaluate(() =>
+    Object.keys(localStorage)
+      .filter((name) => /^assent-\w+-outbox-/.test(name))
+      .map((name) => name.replace(/.*-outbox-/, ''))
+      .sort(),
+  );
+
+/** Waits until the server has acknowledged what was chosen on a page. */
+export const acknowledged = (page) =>
+  page.waitForFunction(() => {
+    const names = Object.keys(localStorage);
+    return names.some((name) => name.endsWith('-receipt')) && !names.some((name) => name.includes('-outbox-'));
+  });
+
 /** Waits until exactly these vendors' scripts have run, in any order. */
 export async function hasRun(page, names) {
   const wanted = [...names].sort().join();

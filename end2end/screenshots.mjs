@@ -5,7 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { start } from './engines/chromium.mjs';
-import { banner, control, dialog, until } from './harness.mjs';
+import { acknowledged, banner, control, dialog, until } from './harness.mjs';
 import { ROOT, Server } from './server.mjs';
 
 const FOLDER = join(ROOT, 'docs/images');
@@ -52,7 +52,7 @@ async function visitors() {
       } else if (what !== 'ignore') {
         await control(page, what).click();
       }
-      if (what !== 'ignore') await page.waitForFunction(() => localStorage.getItem('assent-demo-outbox') === '[]');
+      if (what !== 'ignore') await acknowledged(page);
       // As visitors leave: what the page still has to send goes out.
       await page.goto('about:blank');
       await page.waitForTimeout(200);
@@ -103,7 +103,7 @@ try {
       await shoot(page, `dialog-${suffix}`);
       await dialog(page).getByRole('switch', { name: /performance/i }).check();
       await control(page, 'confirm').click();
-      await page.waitForFunction(() => localStorage.getItem('assent-demo-outbox') === '[]');
+      await acknowledged(page);
       await page.evaluate(() => window.assent.center());
       await page.waitForURL('**/c/demo**');
       await shoot(page, `center-${suffix}`);

@@ -492,7 +492,7 @@ fn own_service(config: &SiteConfig, rule: &Rule, texts: &Texts) -> NoticeService
                 &texts.own_center_kept,
             ),
             item(
-                "-outbox",
+                "-outbox-*",
                 ItemKind::LocalStorage,
                 &texts.own_outbox,
                 &texts.own_outbox_kept,
@@ -548,7 +548,7 @@ mod tests {
         let names: Vec<_> = own.items.iter().map(|item| item.name.as_str()).collect();
         let id = &config.id;
         let expected =
-            ["", "-center", "-outbox", "-receipt", "-once"].map(|suffix| format!("assent-{id}{suffix}"));
+            ["", "-center", "-outbox-*", "-receipt", "-once"].map(|suffix| format!("assent-{id}{suffix}"));
         assert_eq!(names, expected);
         assert_eq!(
             own.items[0].lifetime,

@@ -10,8 +10,9 @@ use crate::{Categories, Category, cookie, notice::NoticeHash};
 
 /// How far a browser's clock may be ahead of the server's, in milliseconds.
 pub const CLOCK_AHEAD_MS_MAX: i64 = 24 * 3_600_000;
-/// How old a submitted choice may be, in milliseconds: an outbox can wait that long for its server.
-pub const AGE_MS_MAX: i64 = 30 * 24 * 3_600_000;
+/// How old a submitted choice may be, in milliseconds: an outbox may wait for its server as long as the longest-lived choice
+/// counts (`rules[].expiry_days`).
+pub const AGE_MS_MAX: i64 = 395 * 24 * 3_600_000;
 
 /// Where a choice was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -297,7 +298,7 @@ impl Submission {
             return wrong("decided_at_ms", "is more than a day ahead of the server's clock");
         }
         if self.decided_at_ms < now_ms.saturating_sub(AGE_MS_MAX) {
-            return wrong("decided_at_ms", "is more than 30 days ago");
+            return wrong("decided_at_ms", "is more than 395 days ago");
         }
         Subject::of_key(&self.key).ok_or(Invalid {
             field: "key",

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 
-import { banner, control, dialog, follow, settle, until, world } from '../harness.mjs';
+import { acknowledged, banner, control, dialog, follow, settle, until, world } from '../harness.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const SCHEMES = ['light', 'dark'];
@@ -115,7 +115,7 @@ test('console: sign-in, password, rates, third parties, records, light and dark'
   const shopped = await shopper.open('/unmarked');
   await until(() => shopper.requests.some((url) => url.endsWith('/third-parties')), 'the report');
   await control(shopped, 'accept').click();
-  await shopped.waitForFunction(() => localStorage.getItem('assent-shop-outbox') === '[]');
+  await acknowledged(shopped);
   await page.goto(`${shop.server.origin}/console/sites/shop`);
   await eachScheme();
   assert.ok(await page.getByRole('img').or(page.locator('svg[role=img]')).count(), 'a chart');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { banner, control, hasRun, not, ran, settle, until, world } from '../harness.mjs';
+import { acknowledged, banner, control, hasRun, not, ran, settle, until, world } from '../harness.mjs';
 
 const NO_ROUTES = 'the driver cannot lose a request';
 
@@ -15,7 +15,7 @@ async function acceptedThenCenter() {
   const page = await visitor.open();
   await control(page, 'accept').click();
   await hasRun(page, ['gtag', 'gtm', 'hotjar', 'pixel']);
-  await page.waitForFunction(() => localStorage.getItem('assent-shop-outbox') === '[]');
+  await acknowledged(page);
   await page.evaluate(() => window.assent.center());
   await page.waitForURL(`${shop.server.origin}/c/shop**`);
   return [visitor, page];

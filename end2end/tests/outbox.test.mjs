@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { banner, control, hasRun, not, settle, until, world } from '../harness.mjs';
+import { banner, control, hasRun, not, settle, until, waiting, world } from '../harness.mjs';
 
 let shop;
 before(async () => (shop = await world()));
 after(() => shop?.close());
 
 const NO_ROUTES = 'the driver cannot lose an answer';
-const waiting = (page) => page.evaluate(() => JSON.parse(localStorage.getItem('assent-shop-outbox') ?? '[]').length);
+const left = async (page) => (await waiting(page)).length;
 
 test('server down while accepting, then up again: one record', async () => {
   const visitor = await shop.visitor();
@@ -18,13 +18,13 @@ test('server down while accepting, then up again: one record', async () => {
   await shop.server.stop();
   await control(page, 'accept').click();
   await hasRun(page, ['gtag', 'gtm', 'hotjar', 'pixel']);
-  assert.equal(await waiting(page), 1);
+  assert.equal(await left(page), 1);
   // On the next page as well: the loader comes from the cache.
   await page.goto(shop.at());
   await hasRun(page, ['gtag', 'gtm', 'hotjar', 'pixel']);
-  assert.equal(await waiting(page), 1);
+  assert.equal(await left(page), 1);
   await shop.server.start();
-  await until(async () => (await waiting(page)) === 0, 'the outbox to empty', 30_000);
+  await until(async () => (await left(page)) === 0, 'the outbox to empty', 30_000);
   const { key, record } = await visitor.consent();
   assert.ok(await shop.server.record('shop', record, key));
   await page.reload();
@@ -46,7 +46,7 @@ test('the answer is lost on its way: the second try is the same record', not({ f
   });
   const page = await visitor.open();
   await control(page, 'reject').click();
-  await until(async () => tries === 2 && (await waiting(page)) === 0, 'the second try', 20_000);
+  await until(async () => tries === 2 && (await left(page)) === 0, 'the second try', 20_000);
   const { key } = await visitor.consent();
   assert.equal(await shop.server.recordsOf('shop', key), 1);
   await visitor.close();
@@ -60,14 +60,17 @@ test('several choices while the server is away arrive in order', async () => {
   await control(page, 'accept').click();
   const first = await visitor.chosen();
   await page.evaluate(() => window.assent.withdraw());
-  assert.equal(await waiting(page), 2);
+  assert.equal(await left(page), 2);
   await shop.server.start();
-  await until(async () => (await waiting(page)) === 0, 'the outbox to empty', 30_000);
+  await until(async () => (await left(page)) === 0, 'the outbox to empty', 30_000);
   const { key, record } = await visitor.consent();
   assert.equal(await shop.server.recordsOf('shop', key), 2);
   assert.equal((await shop.server.record('shop', record, key)).record.previous, first.record);
   await visitor.close();
 });
+
+/** Two months. */
+const AGE_MS = 60 * 86_400_000;
 
 /** Two choices while the server is away, one after the other; the visitor's key and the records' ids. */
 async function chooseTwice(visitor, page) {
@@ -93,26 +96,31 @@ async function arrived(key, ids) {
   return records;
 }
 
-test('choices that waited for a day arrive with the next visit, once, in order, as of when they were made', async () => {
+test('choices that waited for two months arrive with the next visit, once, in order, as of when they were made', async () => {
   const visitor = await shop.visitor();
   const page = await visitor.open();
   await banner(page).waitFor();
   await shop.server.stop();
   const { key, ids } = await chooseTwice(visitor, page);
-  assert.equal(await waiting(page), 2);
-  const decided = await page.evaluate(() => {
-    const records = JSON.parse(localStorage.getItem('assent-shop-outbox'));
-    for (const record of records) record.decided_at_ms -= 86_400_000;
-    localStorage.setItem('assent-shop-outbox', JSON.stringify(records));
-    return records.map((record) => record.decided_at_ms);
-  });
+  assert.equal(await left(page), 2);
+  assert.deepEqual(await waiting(page), ids, 'each by itself, so that no tab can overwrite what another adds');
+  const decided = await page.evaluate(
+    ([names, age]) =>
+      names.map((name) => {
+        const record = JSON.parse(localStorage.getItem(name));
+        record.decided_at_ms -= age;
+        localStorage.setItem(name, JSON.stringify(record));
+        return record.decided_at_ms;
+      }),
+    [ids.map((id) => `assent-shop-outbox-${id}`), AGE_MS],
+  );
   await page.close();
   await shop.server.start();
   const later = await visitor.open();
-  await until(async () => (await waiting(later)) === 0, 'the outbox to empty', 30_000);
+  await until(async () => (await left(later)) === 0, 'the outbox to empty', 30_000);
   const records = await arrived(key, ids);
   assert.deepEqual(records.map(({ decided_at_ms }) => decided_at_ms), decided);
-  assert.ok(records.every(({ received_at_ms, decided_at_ms }) => received_at_ms - decided_at_ms > 86_000_000));
+  assert.ok(records.every(({ received_at_ms, decided_at_ms }) => received_at_ms - decided_at_ms >= AGE_MS));
   await visitor.close();
 });
 
@@ -149,12 +157,12 @@ for (const [name, prepare] of [
     await hasRun(page, ['gtag', 'gtm', 'hotjar', 'pixel']);
     const kept = await page.evaluate(() => {
       try {
-        return localStorage.getItem('assent-shop-outbox');
+        return Object.keys(localStorage).filter((name) => name.startsWith('assent-'));
       } catch {
-        return null;
+        return [];
       }
     });
-    assert.equal(kept, null);
+    assert.deepEqual(kept, []);
     await shop.server.start();
     await arrived(key, ids);
     await page.goto(shop.at('/policy'));
@@ -177,11 +185,30 @@ test('two tabs send what waits: each record is stored once, in order', async () 
   await other.evaluate(() => window.assent.withdraw());
   await until(async () => (await visitor.consent()).record !== first, 'the second choice');
   const { record: second } = await visitor.consent();
-  await until(async () => (await waiting(one)) === 2, 'both to wait');
+  await until(async () => (await left(one)) === 2, 'both to wait');
   await shop.server.start();
   await arrived(key, [first, second]);
-  await until(async () => (await waiting(one)) + (await waiting(other)) === 0, 'the outbox to empty', 30_000);
+  await until(async () => (await left(one)) + (await left(other)) === 0, 'the outbox to empty', 30_000);
   await settle(one);
   assert.equal(await shop.server.recordsOf('shop', key), 2);
+  await visitor.close();
+});
+
+test('however many choices wait, none is dropped, and those of one moment keep their order', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await banner(page).waitFor();
+  await shop.server.stop();
+  const ids = await page.evaluate(() =>
+    Array.from({ length: 52 }, (_, at) => {
+      window.assent.set({ targeting: at % 2 === 0 });
+      return window.assent.choice().record;
+    }),
+  );
+  assert.deepEqual(await waiting(page), ids);
+  const { key } = await visitor.chosen();
+  await shop.server.start();
+  await until(async () => (await left(page)) === 0, 'the outbox to empty', 60_000);
+  await arrived(key, ids);
   await visitor.close();
 });

@@ -1,6 +1,6 @@
 // Hostile pages: each file of end2end/pages is a case with what must be seen in the browser's own network log and
 // cookie jar and in what arrives at the vendors. A page says in its first
-// script (application/json, id "case"):
+// script (application/json, id "case"), its own scripts stand beside it:
 //   case      what it is about
 //   site      `shop` if it says nothing, or `wall`: the same with automatic blocking in force
 //   tag       attributes of the loader's tag; `async fetchpriority="high"` if it says nothing
@@ -93,6 +93,9 @@ before(async () => {
   const declared = shop.config.services.map((service) => (service.id === 'youtube' ? { ...service, hosts: ['declared.vendor.example'] } : service));
   await shop.server.publish({ ...shop.config, id: 'wall', blocking: { mode: 'enforce' }, services: declared });
   await until(async () => (await fetch(`${shop.server.url}/s/wall.js`)).ok, 'the second site', 90_000);
+  for (const name of readdirSync(FOLDER).filter((name) => name.endsWith('.js'))) {
+    shop.pages.set(`/${name}`, { body: readFileSync(join(FOLDER, name), 'utf8'), type: 'text/javascript' });
+  }
   for (const { name, text, tag, site = 'shop' } of cases) {
     shop.pages.set(`/${name}`, { body: text.replace('<!-- loader -->', shop.tag(tag).replace('/s/shop.js', `/s/${site}.js`)) });
   }

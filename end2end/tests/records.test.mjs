@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { banner, control, until, world } from '../harness.mjs';
+import { acknowledged, banner, control, until, world } from '../harness.mjs';
 import { BINARY } from '../server.mjs';
 
 const run = promisify(execFile);
@@ -29,7 +29,7 @@ async function accepted() {
   const visitor = await shop.visitor();
   const page = await visitor.open();
   await control(page, 'accept').click();
-  await page.waitForFunction(() => localStorage.getItem('assent-shop-outbox') === '[]');
+  await acknowledged(page);
   const receipt = await page.evaluate(() => localStorage.getItem('assent-shop-receipt'));
   return { visitor, page, receipt, ...(await visitor.consent()) };
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
-import { banner, control, dialog, errors, not, until, world } from '../harness.mjs';
+import { acknowledged, banner, control, dialog, errors, not, until, world } from '../harness.mjs';
 
 let shop;
 before(async () => (shop = await world()));
@@ -44,7 +44,7 @@ test('the old notice is replayed as it looked, after texts have changed, and not
   await dialog(page).waitFor();
   const opened = { html: await dialog(page).evaluate(markup), looks: await dialog(page).evaluate(looks) };
   await control(page, 'confirm').click();
-  await page.waitForFunction(() => localStorage.getItem('assent-shop-outbox') === '[]');
+  await acknowledged(page);
   const { key, record } = await visitor.consent();
   const { notice } = (await shop.server.record('shop', record, key)).record;
   await visitor.close();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { banner, control, hasRun, not, settle, world } from '../harness.mjs';
+import { acknowledged, banner, control, hasRun, not, settle, until, world } from '../harness.mjs';
 
 let shop;
 before(async () => (shop = await world()));
@@ -21,7 +21,7 @@ async function returning() {
   const first = await visitor.open('/sync');
   await control(first, 'accept').click();
   await hasRun(first, ['early complete', 'page']);
-  await first.waitForFunction(() => localStorage.getItem('assent-shop-outbox') === '[]');
+  await acknowledged(first);
   return visitor;
 }
 
@@ -57,7 +57,7 @@ test('with an async tag, too', async () => {
   const visitor = await shop.visitor();
   const first = await visitor.open();
   await control(first, 'accept').click();
-  await first.waitForFunction(() => localStorage.getItem('assent-shop-outbox') === '[]');
+  await acknowledged(first);
   await settle(first);
   await first.close();
   const before = visitor.requests.length;
@@ -104,5 +104,21 @@ test('the control stands on a page in which nothing changes once it is parsed', 
     await settle(page);
     assert.equal(await page.locator('#assent [data-assent="settings"]').count(), 1, time);
   }
+  await visitor.close();
+});
+
+test('what was stored under a choice that has expired, or before Assent came, goes before the visitor is asked anew', async () => {
+  shop.pages.set('/before', { body: '<!doctype html><title>Before</title>' });
+  const visitor = await shop.visitor();
+  const page = await visitor.open('/before');
+  await page.evaluate(() => {
+    for (const name of ['_ga', '_fbp', 'session', 'other']) document.cookie = `${name}=1;max-age=600;path=/`;
+    localStorage.setItem('lastExternalReferrer', '1');
+    localStorage.setItem('other', '1');
+  });
+  await page.goto(shop.at());
+  await banner(page).waitFor();
+  const left = () => page.evaluate(() => `${document.cookie} ${Object.keys(localStorage)}`.split(/[;\s]+/).sort().join(' '));
+  await until(async () => (await left()) === 'other other=1 session=1', 'the rest to go');
   await visitor.close();
 });

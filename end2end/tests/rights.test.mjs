@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { banner, control, follow, hasRun, ran, settle, until, world } from '../harness.mjs';
+import { acknowledged, banner, control, follow, hasRun, ran, settle, until, world } from '../harness.mjs';
 import { BINARY } from '../server.mjs';
 
 let shop;
@@ -79,8 +79,10 @@ test('the site forgets a visitor who had everything erased, and asks anew', asyn
   const page = await visitor.open();
   await control(page, 'accept').click();
   await hasRun(page, ['gtag', 'gtm', 'hotjar', 'pixel']);
-  await page.waitForFunction(() => localStorage.getItem('assent-shop-outbox') === '[]');
+  await acknowledged(page);
   const { key, record } = await visitor.consent();
+  const other = await visitor.open();
+  await other.locator('iframe[src]').waitFor();
   await page.evaluate(() => window.assent.center());
   await page.waitForURL(`${shop.server.origin}/c/shop**`);
   await page.locator('a[href*="/erase"]').click();
@@ -95,6 +97,8 @@ test('the site forgets a visitor who had everything erased, and asks anew', asyn
   assert.equal(await page.evaluate(() => localStorage.getItem('assent-shop-receipt')), null);
   const erased = async () => !(await visitor.cookies()).some((name) => ['_ga', '_fbp', '_gcl_au'].includes(name));
   await until(erased, 'the cookies of what was allowed to go');
+  await banner(other).waitFor();
+  assert.equal(await other.locator('iframe[src]').count(), 0, 'nor does anything go on in the other tab');
   assert.equal(await shop.server.record('shop', record, key), null);
 
   await control(page, 'reject').click();
@@ -109,7 +113,7 @@ test('a record that is sent again after it was erased is let go', async () => {
   const visitor = await shop.visitor();
   const page = await visitor.open();
   await control(page, 'accept').click();
-  await page.waitForFunction(() => localStorage.getItem('assent-shop-outbox') === '[]');
+  await acknowledged(page);
   const sent = visitor.requests.filter((url) => url.endsWith('/records')).length;
   assert.equal(sent, 1);
   const { key, record } = await visitor.consent();

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 
-import { banner, control, dialog, follow, hasRun, ran, settle, until, world } from '../harness.mjs';
+import { acknowledged, banner, control, dialog, follow, hasRun, ran, settle, until, world } from '../harness.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const FILM = 'https://www.youtube.com/embed/x1';
@@ -259,7 +259,7 @@ test('the center without JavaScript, and back to the site', async () => {
   const visitor = await shop.visitor();
   const page = await visitor.open();
   await page.evaluate(() => window.assent.set({ targeting: true, services: { 'meta-pixel': false } }));
-  await page.waitForFunction(() => localStorage.getItem('assent-shop-outbox') === '[]');
+  await acknowledged(page);
   await page.evaluate(() => window.assent.center());
   await page.waitForURL(`${shop.server.origin}/c/shop**`);
   const entered = await visitor.context.storageState();
@@ -392,5 +392,20 @@ test('a new revision with other services still reads the choice; asked again, wh
   await settle(page);
   assert.deepEqual(await ran(page), []);
   assert.equal((await choice(page)).services, undefined);
+  await visitor.close();
+});
+
+test('a tag that runs only without consent goes by its service, too', async () => {
+  shop.page('/negated', { head: script('data-category="!targeting" data-service="meta-pixel"', 'connect.facebook.net/en_US/fbevents.js'), body: '' });
+  const visitor = await shop.visitor();
+  const page = await visitor.open('/negated');
+  await hasRun(page, ['pixel']);
+  await page.evaluate(() => window.assent.set({ targeting: true, services: { 'meta-pixel': false } }));
+  await page.reload();
+  await hasRun(page, ['pixel']);
+  await page.evaluate(() => window.assent.set({ services: { 'meta-pixel': true } }));
+  await page.reload();
+  await settle(page);
+  assert.deepEqual(await ran(page), []);
   await visitor.close();
 });

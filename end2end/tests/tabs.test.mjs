@@ -78,6 +78,19 @@ test('a page that comes back from the back-forward cache takes over what was cho
   await visitor.close();
 });
 
+test('what another tab says and does not count here takes back what ran by it, and asks', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await control(page, 'accept').click();
+  await page.locator('iframe[src]').waitFor();
+  const other = await visitor.open('/policy');
+  await other.evaluate(() => new BroadcastChannel('assent-shop').postMessage('1.1.f.1000.0'));
+  await banner(page).waitFor();
+  assert.equal(await page.locator('iframe[src]').count(), 0);
+  assert.equal((await page.evaluate(() => window.assent.choice())).targeting, false);
+  await visitor.close();
+});
+
 test('a page that is rendered ahead counts its banner when it is looked at', async () => {
   const visitor = await shop.visitor();
   await visitor.prepare(() => {

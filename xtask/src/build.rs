@@ -1,6 +1,6 @@
 //! From the sources to the server: assets first, since the server embeds them.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use crate::{Result, node, paths, process, step, wasm};
 
@@ -52,7 +52,7 @@ pub(crate) fn release() -> Result<PathBuf> {
     cargo("release server", &[SERVER.as_slice(), &["--release"]].concat())?;
     let binary = paths::executable("release", "assent");
     #[expect(clippy::cast_precision_loss, reason = "a size for people")]
-    let mebibytes = std::fs::metadata(&binary)?.len() as f64 / 1_048_576.0;
+    let mebibytes = fs::metadata(&binary)?.len() as f64 / 1_048_576.0;
     eprintln!("{} ({mebibytes:.1} MiB, every asset inside)", binary.display());
     Ok(binary)
 }
@@ -79,6 +79,7 @@ fn scripts() -> Result {
     step::when_changed(
         "scripts",
         &[
+            "app/bundle.mjs",
             "app/host",
             "app/verify",
             "package-lock.json",
@@ -88,19 +89,16 @@ fn scripts() -> Result {
         || {
             let rules = process::quiet(process::command("node").arg("app/host/rules.mjs"))?;
             step::write_if_changed(&script("rules"), rules.trim_end().as_bytes())?;
-            for (source, output, form) in SCRIPTS {
-                let bundle = process::quiet(
-                    node::tool("esbuild")
-                        .args(["--bundle", "--minify", "--target=es2020", "--charset=utf8"])
-                        .args([
-                            "--mangle-props=_$",
-                            "--legal-comments=none",
-                            "--log-level=warning",
-                        ])
-                        .arg(format!("--format={form}"))
-                        .arg(format!("app/{source}.ts")),
-                )?;
-                step::write_if_changed(&script(output), bundle.trim_end().as_bytes())?;
+            let bundles = paths::scratch().join("scripts");
+            process::quiet(
+                process::command("node")
+                    .arg("app/bundle.mjs")
+                    .arg(&bundles)
+                    .args(SCRIPTS.into_iter().flat_map(<[_; 3]>::from)),
+            )?;
+            for (_, output, _) in SCRIPTS {
+                let bundle = fs::read(bundles.join(format!("{output}.js")))?;
+                step::write_if_changed(&script(output), &bundle)?;
             }
             Ok(())
         },

@@ -80,12 +80,12 @@ function forget(site: string): void {
     document.cookie = `${name}=;max-age=0;path=/${domain}`;
   }
   document.cookie = `${name}-center=;max-age=0;path=/`;
-  for (const item of ['outbox', 'receipt']) {
-    try {
-      localStorage.removeItem(`${name}-${item}`);
-    } catch {
-      // The browser refuses storage: nothing is in it.
+  try {
+    for (const item of Object.keys(localStorage)) {
+      if (item == `${name}-receipt` || item.startsWith(`${name}-outbox-`)) localStorage.removeItem(item);
     }
+  } catch {
+    // The browser refuses storage: nothing is in it.
   }
 }
 

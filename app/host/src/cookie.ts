@@ -8,9 +8,8 @@ const CENTER = `${NAME}-center`;
 
 /** The page's host and its parents of two labels or more, widest first, then none (a host-only cookie). */
 function domains(): string[] {
-  const { hostname } = location;
-  // An address has no parents.
-  const labels = /^[\d.]+$|:/.test(hostname) ? [] : hostname.split('.');
+  // Of an address browsers refuse all but the whole.
+  const labels = location.hostname.split('.');
   return [...labels.map((_, at) => `;domain=${labels.slice(at).join('.')}`).slice(0, -1).reverse(), ''];
 }
 

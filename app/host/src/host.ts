@@ -1,7 +1,7 @@
 /** What the loader offers to its further parts: those that the publisher puts into it where a site uses them, and
     those that come after the page has loaded. */
 import type { Assent, Choice } from '../../types/assent';
-import type { emit, on } from './events';
+import type { emit } from './events';
 import type { signal } from './google';
 import { server, loader, type Loader } from './loader';
 import { rest } from './rest';
@@ -40,7 +40,6 @@ export interface Host {
   more: Partial<Choice>;
   /** Markup as the page's policy wants it; a part fills this in where that is more than text. */
   markup?(text: string): string;
-  on: typeof on;
   /** As `assent.set`, of single services; a part fills this in where the site offers a choice per service. */
   set?(wanted: Parameters<Assent['set']>[0], method: 'api' | 'embed'): void;
   /** Embeds that the visitor has loaded without a choice for their category. */

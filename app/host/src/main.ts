@@ -66,7 +66,8 @@ function changed(before: number, store?: () => void): void {
   } finally {
     store?.();
   }
-  settle();
+  if (!(state & gate.ASK)) settle();
+  else if (!asks()) ask();
   clean();
   const detail = choice();
   emit('change', detail);
@@ -114,7 +115,7 @@ function carryOut(bits: number, method: Method, services?: Services): void {
     write(stored);
     tabs?.postMessage(stored);
   });
-  post({
+  post(id, {
     id,
     key,
     revision: loader.r,
@@ -134,14 +135,15 @@ function carryOut(bits: number, method: Method, services?: Services): void {
 /** A choice that another tab, or the center, has made. The other tab says it itself: it may be in another process,
     which the cookie reaches later. */
 function refresh({ data }: { data?: string }): void {
-  const value = data ?? read(document.cookie);
-  if (!value || value == stored) return;
+  // Who only finds no cookie may be in a browser that keeps none; who had everything erased says so.
+  const value = data ?? (read(document.cookie) || stored);
+  if (value == stored) return;
   gated(
     () => {
       const before = state;
       stored = value;
       state = gate.start(value);
-      if (state & gate.CHOSEN) changed(before);
+      changed(before);
     },
     () => {},
   );
@@ -196,8 +198,12 @@ function surface(): void {
     requestAnimationFrame(() => setTimeout(gate.ready));
     rest(() => {
       // Who has chosen since needs no dialog any more.
-      if (!gate.runs()) gate.translate().catch(() => {});
-      else if (asks()) prefetch();
+      if (!gate.runs()) gate.translate().then(clean, () => {});
+      else {
+        if (asks()) prefetch();
+        // What was stored before, or for a choice that has expired.
+        clean();
+      }
       // Records of a choice whose cookie has gone since.
       send();
     });
@@ -248,7 +254,6 @@ const host: Host = {
   google: gate.google,
   loader,
   more: {},
-  on,
   once,
   released: gate.released,
   server,
@@ -286,6 +291,7 @@ function begin(): void {
         keep(...choice);
         write(stored);
       }
+      tabs?.postMessage(stored);
       resume();
       clean();
     });
@@ -322,7 +328,8 @@ if (language && !language.startsWith(loader.l) && !element.src.includes('?')) {
   other.nonce = element.nonce;
   other.dataset.assentLoader = '';
   element.after(other);
-} else if (!page.assent || queue) {
+} else if (!page.assent?.choice) {
+  // What else is named so is the inline stub, or an element with that id.
   page.assent = assent;
   document.addEventListener('click', click);
   for (const type of ['pointerover', 'focusin']) document.addEventListener(type, near);

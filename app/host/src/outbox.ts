@@ -1,14 +1,13 @@
 /** Keeps each consent record until the server has acknowledged it. */
 import { NAME, api } from './loader';
 
-const KEY = `${NAME}-outbox`;
+/** Beginning of the names under which records wait, each under its own: tabs that write at the same time would take an
+    item from each other that held them all. */
+const WAITS = `${NAME}-outbox-`;
 const RECEIPT = `${NAME}-receipt`;
 
-/** The most records that wait. */
-const LEN_MAX = 50;
-
 /** Stands in for localStorage where the browser refuses it, or where it is full. */
-let memory: string | undefined;
+const memory: Record<string, string> = {};
 let sending = false;
 let delay = 2000;
 
@@ -31,18 +30,15 @@ export function remember(key: string, value: string): boolean {
   }
 }
 
+/** The records that wait, oldest first: their ids begin with the time. */
 function waiting(): string[] {
+  let names = Object.keys(memory);
   try {
-    return (JSON.parse(memory ?? recall(KEY) ?? '[]') as object[]).map((record) => JSON.stringify(record));
+    names = names.concat(Object.keys(localStorage));
   } catch {
-    return [];
+    // The browser refuses storage: all is in memory.
   }
-}
-
-function keep(records: string[]): void {
-  // By hand: libraries have given arrays a `toJSON` of their own.
-  const text = `[${records}]`;
-  memory = remember(KEY, text) ? undefined : text;
+  return names.filter((name) => name.startsWith(WAITS)).sort();
 }
 
 /** Random hexadecimal digits, two for each byte. */
@@ -51,36 +47,40 @@ export const random = (bytes: number): string =>
     (byte + 256).toString(16).slice(1),
   ).join('');
 
-/** A UUID of version 7 (RFC 9562). */
+/** Milliseconds since 1970 of the last id. */
+let last = 0;
+
+/** A UUID of version 7 (RFC 9562), greater than the one before. */
 export function uuid(): string {
-  const time = Date.now().toString(16).padStart(12, '0');
+  const time = (last = Math.max(Date.now(), last + 1)).toString(16).padStart(12, '0');
   const digits = random(9);
-  const variant = '89ab'[parseInt(digits[3], 16) & 3];
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${digits.slice(0, 3)}-${variant}${digits.slice(4, 7)}-${digits.slice(6)}`;
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${digits.slice(0, 3)}-8${digits.slice(3, 6)}-${digits.slice(6)}`;
 }
 
 /** The last receipt of this browser, null before the first. */
 export const receipt = (): string | null => recall(RECEIPT);
 
 /** Adds a record and sends what waits. */
-export function post(record: object): void {
-  keep([...waiting(), JSON.stringify(record)].slice(-LEN_MAX));
+export function post(id: string, record: object): void {
+  const name = WAITS + id;
+  const body = JSON.stringify(record);
+  if (!remember(name, body)) memory[name] = body;
   send();
 }
 
 /** Sends what waits, oldest first. A record goes when the server has acknowledged it, or has said what is wrong
     with it; anything else, such as a proxy's page, leaves it where it is. */
 export function send(): void {
-  const body = waiting()[0];
-  if (!body || sending) return;
+  const [name] = waiting();
+  if (!name || sending) return;
   sending = true;
-  fetch(`${api}records`, { method: 'POST', body, keepalive: true })
+  fetch(`${api}records`, { method: 'POST', body: memory[name] ?? recall(name), keepalive: true })
     .then(async (answer) => {
       const { receipt, detail } = await answer.json();
       if (receipt) remember(RECEIPT, receipt);
       else if (detail && [400, 409, 413, 422].includes(answer.status)) console.warn('Assent:', detail);
       else throw 0;
-      keep(waiting().filter((other) => other != body));
+      forget(name);
       sending = false;
       delay = 2000;
       send();
@@ -90,4 +90,13 @@ export function send(): void {
       setTimeout(send, delay);
       delay = Math.min(delay * 2, 300000);
     });
+}
+
+function forget(name: string): void {
+  delete memory[name];
+  try {
+    localStorage.removeItem(name);
+  } catch {
+    // It was in memory alone.
+  }
 }

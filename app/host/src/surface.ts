@@ -40,7 +40,7 @@ export function style(css: string): void {
   try {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(css);
-    document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+    document.adoptedStyleSheets.push(sheet);
   } catch {
     const tag = document.createElement('style');
     tag.nonce = element.nonce;

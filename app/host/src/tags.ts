@@ -50,7 +50,7 @@ export function apply(): void {
       else if (answer == HELD) going.push(tag);
     } else if (answer == FREE) {
       const src = tag.getAttribute('src') ?? tag.dataset.src;
-      const parallel = src && tag.hasAttribute('async');
+      const parallel = src && (tag.hasAttribute('async') || tag.noModule);
       const late = tag.dataset.type == 'module' || (src && tag.hasAttribute('defer'));
       if (late && !parallel && document.readyState == 'loading') continue;
       waits ||= !src && !late && running > 0;
@@ -63,19 +63,54 @@ export function apply(): void {
   for (const then of after) then(embeds);
 }
 
+/** What was to be called on `load` when a script was last released; undefined before the first. */
+let onload: Window['onload'] | undefined;
+
+/** Calls what a released script wants to be called when the page is ready or has loaded, if it has: the browser calls
+    it no more. */
+function tell(name: string, then: EventListenerOrEventListenerObject | null): void {
+  const entry = { DOMContentLoaded: 'domContentLoadedEventStart', load: 'loadEventStart' }[name];
+  if (!performance.timing[entry as 'loadEventStart']) return;
+  const alone = new EventTarget();
+  alone.addEventListener(name, then);
+  setTimeout(() => alone.dispatchEvent(new Event(name)));
+}
+
+function listen(): void {
+  const { prototype } = EventTarget;
+  const { addEventListener } = prototype;
+  prototype.addEventListener = function (...all: [string, never]) {
+    addEventListener.apply(this, all);
+    if ((this == document || this == window) && document.currentScript?.matches(MARKED)) tell(...all);
+  };
+}
+
+/** After a released script has run. */
+function ran(): void {
+  if (window.onload != onload) tell('load', (onload = window.onload));
+}
+
 /** Runs a held script in its place. `blocks`: inline scripts after it wait for it, as in a parsed page. */
 function run(held: HTMLScriptElement, src: string | undefined, blocks: boolean): void {
   const script = document.createElement('script');
   for (const { name, value } of held.attributes) {
-    if (!/^(data-)?(type|src)$/.test(name)) script.setAttribute(name, value);
+    try {
+      if (!/^(data-)?(type|src)$/.test(name)) script.setAttribute(name, value);
+    } catch {
+      // The parser takes names that scripts may not set, as a quotation mark too many.
+    }
   }
   script.type = held.dataset.type ?? '';
   script.nonce = held.nonce;
   script.text = held.text;
+  const { write, writeln } = document;
+  if (onload === undefined) listen();
+  ({ onload } = window);
   if (src || script.type == 'module') script.async = held.hasAttribute('async');
   if (src) {
     if (blocks) running++;
     const settled = ({ type }: Event) => {
+      ran();
       // Whoever inserted the held script listens on that one.
       held.dispatchEvent(new Event(type));
       if (blocks) {
@@ -86,17 +121,21 @@ function run(held: HTMLScriptElement, src: string | undefined, blocks: boolean):
     script.onload = settled;
     script.onerror = settled as OnErrorEventHandler;
     script.src = src;
-  }
-  const { write } = document;
-  if (!src && document.readyState != 'loading') {
-    // The parser has gone: written now, the text would take the place of the whole page.
-    document.write = (...texts: string[]) => {
-      script.after(document.createRange().createContextualFragment(texts.join('')));
+  } else {
+    // The parser is not where the script stands: what it writes would take the place of the whole page.
+    let end: ChildNode = script;
+    document.write = document.writeln = (...texts: string[]) => {
+      const written = document.createRange().createContextualFragment(texts.join(''));
+      const { lastChild } = written;
+      end.after(written);
+      end = lastChild ?? end;
     };
   }
   held.replaceWith(script);
+  if (!src) ran();
   emit('released', script);
-  if (document.write != write) document.write = write;
+  document.write = write;
+  document.writeln = writeln;
 }
 
 /** Whoever can write data attributes must not be able to run a script with them. */
@@ -115,7 +154,7 @@ function embed(tag: HTMLElement, free: boolean): void {
     free
       ? dataset[name] && (name == 'srcset' || isWeb(dataset[name]))
       : // With both, what is live stands in for what waits.
-        tag.hasAttribute(name) && !dataset[name],
+        tag.hasAttribute(name) && [undefined, '', tag.getAttribute(name)].includes(dataset[name]),
   );
   if (tag instanceof HTMLStyleElement) {
     // A style sheet of an unknown type does not apply, and what it names is not fetched.

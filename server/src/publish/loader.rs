@@ -1,6 +1,6 @@
 //! The loader: one script with the configuration, the banner, the gate and the host.
 
-use std::{fmt::Write as _, sync::LazyLock};
+use std::{fmt::Write as _, io, sync::LazyLock};
 
 use assent_consent::{
     Categories, Category,
@@ -13,6 +13,7 @@ use assent_consent::{
 use assent_store::{OrganisationId, Revision};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::Serialize;
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter, Serializer};
 use uuid::Uuid;
 
 use super::compressed::brotli;
@@ -39,8 +40,6 @@ struct Settings<'a> {
     u: Option<[String; 3]>,
     b: String,
     a: String,
-    h: &'a str,
-    y: &'a str,
     p: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     marks: Vec<Mark>,
@@ -52,6 +51,9 @@ struct Settings<'a> {
     o: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     services: Option<String>,
+    // Beside the gate, where they compress best.
+    y: &'a str,
+    h: &'a str,
 }
 
 /// Settings of the part `wall`.
@@ -112,20 +114,18 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
         u: stored,
         b: config.host_list(),
         a: format!("/a/{}/", *ASSETS_HASH),
-        h: &notice.banner_html,
-        y: &notice.banner_css,
         p: &notice.texts.privacy_settings,
         marks: marks::table(config),
         signals: config.signals.told(),
         wall: Wall::of(config),
         o: config.service_choice.then(|| service_list(config)),
         services: config.service_choice.then(|| service_ids(config)),
+        y: &notice.banner_css,
+        h: &notice.banner_html,
     };
-    // The first line is V8's explicit compile hint (Chromium 136): nearly all of this runs at once, and what is compiled
-    // with the script need not be parsed a second time. To others it is a comment.
     // The cookies are read here, outside of every function: Chromium looks at the stack of who reads them, and for
     // that parses each function on it once more.
-    let mut out = String::from("//# allFunctionsCalledOnLoad\n((ASSENT,COOKIES)=>{var PARTS=[];");
+    let mut out = String::from("((ASSENT,COOKIES)=>{var PARTS=[];");
     if config.trusted_types {
         out.push_str(asset_text("trusted-types.js").trim_end());
     }
@@ -147,8 +147,8 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
     }
     out.push_str(asset_text("host.js").trim_end());
     out.push_str("})(");
-    match serde_json::to_string(&settings) {
-        Ok(json) => out.push_str(&end_tags_escaped(&json)),
+    match expression(&settings) {
+        Ok(text) => out.push_str(&end_tags_escaped(&text)),
         // Not reached: strings and numbers always serialise. A loader that does not parse holds everything.
         Err(error) => tracing::error!(%error, "the loader's settings do not serialise"),
     }
@@ -231,11 +231,82 @@ fn service_ids(config: &SiteConfig) -> String {
     ids.join(" ")
 }
 
-static GATE: LazyLock<String> = LazyLock::new(|| expression("gate.wasm"));
-static GATE_SERVICES: LazyLock<String> = LazyLock::new(|| expression("gate-services.wasm"));
+/// The settings as a JavaScript expression.
+fn expression(settings: &Settings) -> serde_json::Result<String> {
+    let mut text = Vec::new();
+    settings.serialize(&mut Serializer::with_formatter(&mut text, Script::default()))?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Writes what JSON would say as JavaScript does, which compresses better: the names of the settings bare, and strings in
+/// single quotes, because the banner's markup is full of double ones.
+#[derive(Default)]
+struct Script {
+    depth: usize,
+    bare: bool,
+}
+
+impl Script {
+    fn quote<W: ?Sized + io::Write>(&self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(if self.bare { b"" } else { b"'" })
+    }
+}
+
+impl Formatter for Script {
+    fn begin_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth += 1;
+        writer.write_all(b"{")
+    }
+
+    fn end_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth -= 1;
+        writer.write_all(b"}")
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        // Further in, owners choose the names.
+        self.bare = self.depth == 1;
+        writer.write_all(if first { b"" } else { b"," })
+    }
+
+    fn end_object_key<W: ?Sized + io::Write>(&mut self, _: &mut W) -> io::Result<()> {
+        self.bare = false;
+        Ok(())
+    }
+
+    fn begin_string<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.quote(writer)
+    }
+
+    fn end_string<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.quote(writer)
+    }
+
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        writer.write_all(fragment.replace('\'', "\\'").as_bytes())
+    }
+
+    fn write_char_escape<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        escape: CharEscape,
+    ) -> io::Result<()> {
+        match escape {
+            CharEscape::Quote => writer.write_all(b"\""),
+            other => CompactFormatter.write_char_escape(writer, other),
+        }
+    }
+}
+
+static GATE: LazyLock<String> = LazyLock::new(|| gate("gate.wasm"));
+static GATE_SERVICES: LazyLock<String> = LazyLock::new(|| gate("gate-services.wasm"));
 
 /// A gate as a JavaScript expression, in the form that compresses better.
-fn expression(gate: &str) -> String {
+fn gate(gate: &str) -> String {
     let wasm = asset(gate).map_or(&[][..], |file| file.bytes);
     let characters = end_tags_escaped(&literal(wasm));
     let base64 = format!("atob('{}')", BASE64_STANDARD.encode(wasm));

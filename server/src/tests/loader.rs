@@ -13,10 +13,47 @@ use crate::{
 };
 
 fn settings(loader: &str) -> Value {
-    let (_, json) = loader.rsplit_once("})({").unwrap();
-    // The gate is an expression, not JSON: what stands before it is.
-    let (json, _) = json.split_once(",g:").unwrap();
-    serde_json::from_str(&format!("{{{json}}}")).unwrap()
+    let (_, script) = loader.rsplit_once("})({").unwrap();
+    let (script, _) = script.split_once(",g:").unwrap();
+    serde_json::from_str(&json(&format!("{{{script}}}"))).unwrap()
+}
+
+/// JSON of an object as the loader writes it: bare names, single quotes.
+fn json(script: &str) -> String {
+    let mut json = String::new();
+    let mut quoted = false;
+    let mut rest = script.chars();
+    while let Some(character) = rest.next() {
+        match (quoted, character) {
+            (_, '\'') => {
+                quoted = !quoted;
+                json.push('"');
+            }
+            (true, '\\') => match rest.next().unwrap() {
+                '\'' => json.push('\''),
+                escaped => json.extend(['\\', escaped]),
+            },
+            (true, '"') => json.push_str("\\\""),
+            (false, 'a'..='z') if json.ends_with(['{', ',']) => {
+                let name: String = rest.by_ref().take_while(|next| *next != ':').collect();
+                json.push_str(&format!("\"{character}{name}\":"));
+            }
+            _ => json.push(character),
+        }
+    }
+    json
+}
+
+#[test]
+fn texts_may_hold_any_character() {
+    let awkward = "it's \"so\" \\ \\' \u{2028}\n</script> ${x} `";
+    let mut config = shop();
+    config
+        .texts
+        .insert("en".into(), [("privacy_settings".into(), awkward.into())].into());
+    let loader = preview(&config, None).unwrap();
+    assert_eq!(settings(&loader)["p"], awkward);
+    assert!(!loader.contains("</script"));
 }
 
 #[tokio::test]

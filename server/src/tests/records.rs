@@ -257,7 +257,7 @@ async fn bad_fields_are_named_and_nothing_is_stored() {
     422 choice.performance: invalid type: string "yes", expected a boolean at line 1 column 61
     422 choice: invalid type: null, expected struct Choice at line 1 column 27
     422 decided_at_ms: is more than a day ahead of the server's clock
-    422 decided_at_ms: is more than 30 days ago
+    422 decided_at_ms: is more than 395 days ago
     422 previous: must be another record's id
     422 {"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"missing field `asked` at line 1 column 329","field":"asked"}
     422 {"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"unknown field `surprise`, expected one of `id`, `key`, `revision`, `notice`, `method`, `choice`, `services`, `asked`, `gpc`, `dnt`, `previous`, `decided_at_ms` at line 1 column 352","field":"surprise"}

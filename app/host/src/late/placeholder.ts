@@ -301,7 +301,7 @@ export function placeholders(host: Host): void {
   }
 
   host.after.push(look);
-  host.on('change', () => {
+  host.assent.on('change', () => {
     if (allowing) return;
     remember([]);
     for (const embed of document.querySelectorAll(EMBEDS)) for (const part of parts(embed)) host.once.delete(part);

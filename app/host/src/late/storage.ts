@@ -32,5 +32,5 @@ export function storage(host: Host, [databases, caches, workers]: [string, strin
     });
   };
   erase();
-  host.on('change', erase);
+  host.assent.on('change', erase);
 }

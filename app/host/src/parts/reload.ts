@@ -19,10 +19,10 @@ PARTS.push((host) => {
     // What runs only without consent had none when it ran.
     !category.includes('!') && (assentHost ? host.byHost.decide(assentHost) : host.released(category)) == HELD;
 
-  host.on('released', (tag) => {
+  host.assent.on('released', (tag) => {
     if (tag instanceof HTMLScriptElement) ran.add(tag);
   });
-  host.on('withdrawn', ({ record }) => {
+  host.assent.on('withdrawn', ({ record }) => {
     if (![...ran, ...document.querySelectorAll<HTMLElement>(MARKED)].some(held)) return;
     // By then the record is in the outbox, and the cookie has come from the tab that wrote it. Where the browser keeps
     // no choice, a reload would only undo it.

@@ -28,9 +28,9 @@ PARTS.push((host) => {
   const { decide } = byHost;
   byHost.decide = (place) => {
     if (!place.startsWith(SERVICE)) return decide(place);
-    const id = place.slice(SERVICE.length);
+    const [, not, id] = /^(!?)(.*)/s.exec(place.slice(SERVICE.length))!;
     const slot = ids.indexOf(id);
-    return +(slot < 0 ? necessary.includes(id) : granted(slot));
+    return +(slot < 0 ? !not && necessary.includes(id) : granted(slot) != !!not);
   };
 
   /** The services whose answer differs from their category's; nothing where there are none. */
@@ -42,7 +42,8 @@ PARTS.push((host) => {
   /** Has the service decide about a marked tag. */
   function mark({ dataset }: HTMLElement): void {
     const id = dataset.service!.trim();
-    const place = SERVICE + id;
+    // A tag that runs only without consent to the category runs only without consent to the service.
+    const place = SERVICE + (dataset.category?.includes('!') ? '!' : '') + id;
     if (dataset.assentHost == place) return;
     const service = services.find((service) => service.id == id);
     // Another manager's name for a service stands for categories.
@@ -85,7 +86,7 @@ PARTS.push((host) => {
         if (byHost.decide(name) == FREE) resolve(assent.choice());
       };
       test();
-      host.on('change', test);
+      host.assent.on('change', test);
     }).then((choice) => (then?.(choice), choice));
   };
 
@@ -95,7 +96,7 @@ PARTS.push((host) => {
     // Who comes for the first time under opt-in has granted nothing, and needs no gate to say so.
     if (loader.m || COOKIES.includes(`assent-${loader.s}=`)) last ??= assent.choice();
   });
-  host.on('change', (choice) => {
+  host.assent.on('change', (choice) => {
     const before = last;
     last = choice;
     // The loss of a category the host tells by itself.
