@@ -1,5 +1,5 @@
-//! Embeds the browser's files: everything of `target/assets` (made by `cargo xtask build`; another folder
-//! with `ASSENT_ASSETS`), compressed, and everything of `public/`.
+//! Embeds the browser's files: the assets of `target/assets` (made by `cargo xtask build`; another folder with
+//! `ASSENT_ASSETS`), compressed, and everything of `public/`.
 
 use std::{
     env,
@@ -9,30 +9,9 @@ use std::{
     process::ExitCode,
 };
 
-/// What the server cannot do without.
-const NEEDED: [&str; 21] = [
-    "banner.css",
-    "center.css",
-    "center.js",
-    "console.css",
-    "dialog.css",
-    "dialog.js",
-    "dialog.wasm",
-    "gate-services.wasm",
-    "gate.js",
-    "gate.wasm",
-    "host.js",
-    "late.js",
-    "marks.js",
-    "reload.js",
-    "rules.js",
-    "services.js",
-    "signals.js",
-    "trusted-types.js",
-    "verify.css",
-    "verify.js",
-    "wall.js",
-];
+use assets::ASSETS;
+
+mod assets;
 
 fn main() -> ExitCode {
     match embed() {
@@ -52,26 +31,35 @@ fn embed() -> Result<(), String> {
     println!("cargo::rerun-if-changed={}", assets.display());
     println!("cargo::rerun-if-changed={}", public.display());
 
-    for name in NEEDED {
-        if !assets.join(name).is_file() {
+    let mut files = Vec::new();
+    for (name, _) in ASSETS {
+        let file = assets.join(name);
+        if !file.is_file() {
             return Err(format!(
                 "{} is missing. Run `cargo xtask build`, which makes it.",
-                assets.join(name).display()
+                file.display()
             ));
         }
+        files.push(file);
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     let mut source = String::new();
-    list(&mut source, "ASSETS", &assets, Some(&out))?;
-    list(&mut source, "PUBLIC", &public, None)?;
+    list(&mut source, "ASSETS", &assets, files, Some(&out))?;
+    let mut files = Vec::new();
+    walk(&public, &mut files).map_err(|error| format!("{}: {error}", public.display()))?;
+    list(&mut source, "PUBLIC", &public, files, None)?;
     fs::write(out.join("embedded.rs"), source).map_err(|error| error.to_string())
 }
 
-/// Writes a static list of the files below `folder`, in the order of their names. With `compressed`, brotli
-/// and gzip of each are made there; without, only the file itself is embedded.
-fn list(source: &mut String, constant: &str, folder: &Path, compressed: Option<&Path>) -> Result<(), String> {
-    let mut files = Vec::new();
-    walk(folder, &mut files).map_err(|error| format!("{}: {error}", folder.display()))?;
+/// Writes a static list of files below `folder`, in the order of their names. With `compressed`, brotli and gzip of
+/// each are made there; without, only the file itself is embedded.
+fn list(
+    source: &mut String,
+    constant: &str,
+    folder: &Path,
+    mut files: Vec<PathBuf>,
+    compressed: Option<&Path>,
+) -> Result<(), String> {
     files.sort();
     let _ = writeln!(source, "pub(crate) static {constant}: &[File] = &[");
     for file in files {

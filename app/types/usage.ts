@@ -1,5 +1,7 @@
-/** How pages use the types: compiled by `cargo xtask lint`, so that a change of the types that breaks them is seen. */
-import type { Choice } from './assent';
+/** How pages use the types: compiled by `cargo xtask lint`, so that a change of the types, or of the package
+ * around them, that breaks them is seen. */
+import '@assent/types';
+import type { Choice } from '@assent/types';
 
 window.assent.on('change', (choice) => choice.targeting);
 const end: () => void = window.assent.on('released', (element) => element.tagName);

@@ -21,25 +21,13 @@ function tags() {
     const held = element.type === "text/plain" || (element.dataset.src !== undefined && !element.getAttribute("src"));
     const { demo: name, category } = element.dataset;
     const before = found.get(name);
-    found.set(name, { name, category: category ?? before?.category ?? categoryOf[name], held: held || !!before?.held });
+    found.set(name, { name, category: category ?? before?.category, held: held || !!before?.held });
   }
   return [...found.values()].map((tag) => ({
     ...tag,
     state: ran.has(tag.name) ? (tag.held ? "until reload" : "ran") : tag.held ? "held" : "loading",
   }));
 }
-
-// A released script no longer says which category it belonged to.
-const categoryOf = {
-  "Google tag": "performance",
-  Hotjar: "performance",
-  "Google Tag Manager": "targeting",
-  "Meta Pixel": "targeting",
-  "Product tag": "targeting",
-  "Crisp chat": "functional",
-  "YouTube video": "functional",
-  "Google Maps": "functional",
-};
 
 /** The states of a tag, said in full. */
 const plain = { held: "held, not run", ran: "has run", "until reload": "ran, held after a reload", loading: "loading" };

@@ -32,7 +32,7 @@ enum Command {
         /// Publish the demo site and serve its pages at /demo/.
         #[arg(long)]
         demo: bool,
-        /// Print the configuration that is in effect, as TOML, and end.
+        /// Print the configuration that is in effect, as TOML and without passwords, and end.
         #[arg(long)]
         print_config: bool,
     },
@@ -354,6 +354,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
 
 fn as_toml(config: &Config) -> Result<String, Failure> {
     config
+        .in_effect()
         .to_toml()
         .map_err(|error| Failure::Other(error.to_string()))
 }
@@ -433,5 +434,31 @@ mod tests {
         let limits = options.config().unwrap().limits;
         assert_eq!((limits.records_per_minute, limits.events_per_minute), (0, 8));
         assert_eq!(limits.handovers_per_minute, 120);
+    }
+
+    #[test]
+    fn what_is_printed_is_in_effect_and_tells_no_password() {
+        let cli = Cli::parse_from([
+            "assent",
+            "serve",
+            "--print-config",
+            "--listen",
+            "127.0.0.1:9000",
+            "--database",
+            "postgres://ada:secret@db.example/assent",
+        ]);
+        let Command::Serve { options, .. } = cli.command else {
+            panic!("another command");
+        };
+        let text = as_toml(&options.config().unwrap()).unwrap();
+        assert!(
+            text.contains("public_url = \"http://127.0.0.1:9000\"\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("database = \"postgres://ada:***@db.example/assent\"\n"),
+            "{text}"
+        );
+        assert!(!text.contains("secret"), "{text}");
     }
 }

@@ -213,6 +213,22 @@ impl Config {
         Ok(())
     }
 
+    /// What is in effect: what is empty because it follows from other settings is filled in, and a database's password
+    /// is masked. The owner's address stays empty if it is left to the database, and so does the public address while
+    /// the port is any that is free.
+    #[must_use]
+    pub fn in_effect(&self) -> Self {
+        let mut config = self.clone();
+        let server = &mut config.server;
+        if server.listen.port() != 0 {
+            server.public_url = server.origin(server.listen);
+        }
+        if let Some(address) = server.database() {
+            server.database = address.masked();
+        }
+        config
+    }
+
     /// The configuration as TOML.
     ///
     /// # Errors
@@ -266,6 +282,20 @@ mod tests {
     logs = []
     "#);
         assert_eq!(toml::from_str::<Config>(&text).unwrap(), config);
+    }
+
+    #[test]
+    fn what_follows_from_other_settings_is_filled_in() {
+        let mut config = Config::default();
+        let server = config.in_effect().server;
+        assert_eq!(server.public_url, "http://127.0.0.1:8787");
+        assert_eq!(server.database, "sqlite:data/assent.db");
+        assert_eq!(config.in_effect().in_effect(), config.in_effect());
+
+        config.server.listen.set_port(0);
+        assert_eq!(config.in_effect().server.public_url, "");
+        config.server.public_url = "https://consent.example".to_owned();
+        assert_eq!(config.in_effect().server.public_url, "https://consent.example");
     }
 
     #[test]

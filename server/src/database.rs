@@ -49,6 +49,40 @@ impl Address {
         Self::Sqlite(data.join(FILE))
     }
 
+    /// The address as the configuration takes it, with `***` in place of a password.
+    pub(crate) fn masked(&self) -> String {
+        let address = match self {
+            Self::Sqlite(file) => return format!("sqlite:{}", file.display()),
+            Self::Postgres(address) => address,
+        };
+        let (scheme, rest) = address.split_once(':').unwrap_or((address, ""));
+        // By the last `@`: a password may have one, too, and rather too much is masked than too little.
+        let (user, place) = rest
+            .rsplit_once('@')
+            .map_or((None, rest), |(user, place)| (Some(user), place));
+        let user = user.map_or_else(String::new, |user| match user.split_once(':') {
+            Some((name, _)) => format!("{name}:***@"),
+            None => format!("{user}@"),
+        });
+        let (place, options) = place
+            .split_once('?')
+            .map_or((place, None), |(place, options)| (place, Some(options)));
+        let options = options.map_or_else(String::new, |options| {
+            let options: Vec<String> = options
+                .split('&')
+                .map(|option| match option.split_once('=') {
+                    // An encoded name may be anything.
+                    Some((name, _)) if name.contains("password") || name.contains('%') => {
+                        format!("{name}=***")
+                    }
+                    _ => option.to_owned(),
+                })
+                .collect();
+            format!("?{}", options.join("&"))
+        });
+        format!("{scheme}:{user}{place}{options}")
+    }
+
     /// The file that is missing, if this is one.
     pub(crate) fn missing(&self) -> Option<&Path> {
         match self {
@@ -141,5 +175,33 @@ mod tests {
         ] {
             assert_eq!(Address::Postgres(address.to_owned()).to_string(), shown);
         }
+    }
+
+    #[test]
+    fn a_masked_address_is_whole_but_for_the_password() {
+        for (address, masked) in [
+            (
+                "postgres://ada@db.example/assent",
+                "postgres://ada@db.example/assent",
+            ),
+            (
+                "postgres://ada:s@cr:et@db.example:5432/assent?sslmode=require",
+                "postgres://ada:***@db.example:5432/assent?sslmode=require",
+            ),
+            (
+                "postgresql:///assent?host=/run/postgresql&password=x&p%61ssword=x",
+                "postgresql:///assent?host=/run/postgresql&password=***&p%61ssword=***",
+            ),
+            (
+                "postgres://ada:a?b@c/d@db.example/assent",
+                "postgres://ada:***@db.example/assent",
+            ),
+        ] {
+            assert_eq!(Address::Postgres(address.to_owned()).masked(), masked);
+        }
+        assert_eq!(
+            Address::in_folder(Path::new("data")).masked(),
+            "sqlite:data/assent.db"
+        );
     }
 }

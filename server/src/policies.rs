@@ -70,11 +70,28 @@ pub(crate) fn policies(origin: &str, site: &SiteConfig) -> String {
         text,
         "map $assent_choice_{id} $assent_hosts_{id} {{\n  default \"{hosts}\";\n}}\n\n\
          # In server {{ }}; add what the pages need themselves, and a nonce for inline scripts:\n\
-         add_header Content-Security-Policy \"script-src 'self' 'wasm-unsafe-eval' {origin} $assent_hosts_{id}; \
-         connect-src 'self' {origin} $assent_hosts_{id}; img-src 'self' data: $assent_hosts_{id}; \
-         frame-src 'self' $assent_hosts_{id}\" always;\n"
+         add_header Content-Security-Policy \"{}\" always;\n",
+        policy(origin, &format!("$assent_hosts_{id}"))
     );
     text
+}
+
+/// The policy that lets a page load from these hosts, its own and the server's.
+///
+/// `default-src` governs whatever has no directive of its own: frames, objects, manifests, and what browsers are yet to
+/// invent. Workers follow `script-src`. What stands in the page itself (`data:`, `blob:`, inline styles) reaches no host:
+/// what an inline style names is a picture, a font or a style sheet.
+fn policy(origin: &str, hosts: &str) -> String {
+    [
+        format!("default-src 'self' {hosts}"),
+        format!("script-src 'self' 'wasm-unsafe-eval' {origin} {hosts}"),
+        format!("style-src 'self' 'unsafe-inline' {hosts}"),
+        format!("connect-src 'self' {origin} {hosts}"),
+        format!("img-src 'self' data: blob: {hosts}"),
+        format!("font-src 'self' data: {hosts}"),
+        format!("media-src 'self' data: blob: {hosts}"),
+    ]
+    .join("; ")
 }
 
 /// A number of the cookie, up to a little below its largest.
@@ -174,6 +191,20 @@ mod tests {
     const ORIGIN: &str = "https://consent.example";
     const ALWAYS: &str = "own.example";
     const CODES: &str = "[A-Za-z0-9_-]{3}";
+    /// Each kind of load, with the directives that govern it, the first that a policy has (CSP level 3, section 6.8.3).
+    const LOADS: [&[&str]; 11] = [
+        &["connect-src", "default-src"],
+        &["font-src", "default-src"],
+        &["frame-src", "child-src", "default-src"],
+        &["img-src", "default-src"],
+        &["manifest-src", "default-src"],
+        &["media-src", "default-src"],
+        &["object-src", "default-src"],
+        &["script-src-elem", "script-src", "default-src"],
+        &["script-src-attr", "script-src", "default-src"],
+        &["style-src-elem", "style-src", "default-src"],
+        &["worker-src", "child-src", "script-src", "default-src"],
+    ];
 
     /// As much of nginx as the maps use: the value of a variable for a request.
     fn value(text: &str, name: &str, request: &BTreeMap<&str, &str>) -> String {
@@ -224,16 +255,46 @@ mod tests {
         out
     }
 
-    /// The sources that a request with this cookie lets in.
+    /// The header's policy.
+    fn header(text: &str) -> &str {
+        let (_, rest) = text.split_once("add_header Content-Security-Policy \"").unwrap();
+        rest.split_once("\" always;").unwrap().0
+    }
+
+    /// The sources of what governs a kind of load.
+    fn sources<'a>(policy: &'a str, directives: &[&str]) -> Vec<&'a str> {
+        let found = directives.iter().find_map(|wanted| {
+            policy.split("; ").find_map(|directive| {
+                let mut words = directive.split_whitespace();
+                (words.next() == Some(wanted)).then(|| words.collect())
+            })
+        });
+        found.unwrap_or_else(|| panic!("nothing governs {}: {policy}", directives[0]))
+    }
+
+    /// The hosts that a request with this cookie lets in, whatever is loaded from them.
     fn let_in(site: &SiteConfig, cookie: &str) -> BTreeSet<String> {
         with_signal(site, cookie, "http_dnt", "")
     }
 
-    fn with_signal(site: &SiteConfig, cookie: &str, header: &str, sent: &str) -> BTreeSet<String> {
-        let request = BTreeMap::from([("http_cookie", cookie), (header, sent)]);
+    fn with_signal(site: &SiteConfig, cookie: &str, name: &str, sent: &str) -> BTreeSet<String> {
+        let request = BTreeMap::from([("http_cookie", cookie), (name, sent)]);
+        let text = policies(ORIGIN, site);
         let variable = format!("assent_hosts_{}", site.id.replace('-', "_"));
-        let hosts = value(&policies(ORIGIN, site), &variable, &request);
-        hosts.split_whitespace().map(str::to_owned).collect()
+        // Looked up once, since it stands in each directive and the maps take their time.
+        let policy = header(&text).replace(&format!("${variable}"), &value(&text, &variable, &request));
+        let mut kinds = LOADS.map(|directives| -> BTreeSet<String> {
+            sources(&policy, directives)
+                .into_iter()
+                .filter(|source| !source.starts_with('\'') && !source.ends_with(':') && *source != ORIGIN)
+                .map(str::to_owned)
+                .collect()
+        });
+        let hosts = std::mem::take(&mut kinds[0]);
+        for (others, directives) in kinds.iter().zip(LOADS).skip(1) {
+            assert_eq!(*others, hosts, "{}", directives[0]);
+        }
+        hosts
     }
 
     /// A site whose services are of these categories and load from these hosts.
@@ -358,8 +419,25 @@ mod tests {
         }
 
         # In server { }; add what the pages need themselves, and a nonce for inline scripts:
-        add_header Content-Security-Policy "script-src 'self' 'wasm-unsafe-eval' https://consent.example $assent_hosts_my_shop; connect-src 'self' https://consent.example $assent_hosts_my_shop; img-src 'self' data: $assent_hosts_my_shop; frame-src 'self' $assent_hosts_my_shop" always;
+        add_header Content-Security-Policy "default-src 'self' $assent_hosts_my_shop; script-src 'self' 'wasm-unsafe-eval' https://consent.example $assent_hosts_my_shop; style-src 'self' 'unsafe-inline' $assent_hosts_my_shop; connect-src 'self' https://consent.example $assent_hosts_my_shop; img-src 'self' data: blob: $assent_hosts_my_shop; font-src 'self' data: $assent_hosts_my_shop; media-src 'self' data: blob: $assent_hosts_my_shop" always;
         "#);
+    }
+
+    #[test]
+    fn the_page_keeps_what_reaches_no_host_and_assent_what_it_needs() {
+        let policy = policy(ORIGIN, "count.example");
+        let of = |kind: &str| {
+            sources(
+                &policy,
+                LOADS.iter().find(|directives| directives[0] == kind).unwrap(),
+            )
+        };
+        assert!(of("style-src-elem").contains(&"'unsafe-inline'"));
+        assert!(!of("script-src-elem").contains(&"'unsafe-inline'"));
+        for kind in ["script-src-elem", "connect-src"] {
+            assert!(of(kind).contains(&ORIGIN), "{kind}");
+        }
+        assert!(of("img-src").contains(&"data:") && of("font-src").contains(&"data:"));
     }
 
     #[test]

@@ -375,8 +375,7 @@ async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is done from time to time.
-/// Returns the logs that wait for a checkpoint when the server is to end.
+/// What is done from time to time, until the server is to end. Returns the logs that wait for a checkpoint then.
 async fn jobs(app: AppState, grown: Grown, mut stopped: watch::Receiver<bool>) -> Due {
     let mut refresh = tokio::time::interval(REFRESH);
     let mut sweep = tokio::time::interval(SWEEP);

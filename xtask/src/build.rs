@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use crate::{Result, node, paths, process, step, wasm};
+use crate::{Result, assets::ASSETS, node, paths, process, step, wasm};
 
 /// Entry points below app, the assets that they become, and their form: the host stands in a function of the
 /// loader, parts of a site before it, the stub in a page; what comes late is a module.
@@ -20,7 +20,6 @@ const SCRIPTS: [(&str, &str, &str); 11] = [
     ("verify/src/main", "verify", "esm"),
 ];
 const SERVER: [&str; 2] = ["--package", "assent-server"];
-const STYLES: [&str; 6] = ["banner", "dialog", "placeholder", "center", "console", "verify"];
 
 /// Builds the server for development and returns its path.
 ///
@@ -68,7 +67,19 @@ pub(crate) fn assets() -> Result {
     wasm::gate()?;
     scripts()?;
     styles()?;
-    wasm::dialog()
+    wasm::dialog()?;
+    prune()
+}
+
+/// Removes what an earlier version made under a name that is no asset's any more.
+fn prune() -> Result {
+    for file in fs::read_dir(paths::assets())? {
+        let file = file?;
+        if !ASSETS.iter().any(|(name, _)| file.file_name() == *name) {
+            fs::remove_file(file.path())?;
+        }
+    }
+    Ok(())
 }
 
 // The host goes into every loader; the stub is what owners paste into their pages.
@@ -107,12 +118,13 @@ fn scripts() -> Result {
 
 fn styles() -> Result {
     let sheet = |name: &str| paths::assets().join(format!("{name}.css"));
+    let names = || ASSETS.iter().filter_map(|(name, _)| name.strip_suffix(".css"));
     step::when_changed(
         "styles",
         &["style", "package-lock.json", "xtask/src/build.rs"],
-        &STYLES.map(sheet),
+        &names().map(sheet).collect::<Vec<_>>(),
         || {
-            for name in STYLES {
+            for name in names() {
                 let bundle = process::quiet(
                     node::tool("esbuild")
                         .args(["--bundle", "--minify", "--charset=utf8", "--log-level=warning"])
@@ -130,4 +142,19 @@ fn cargo(name: &str, what: &[&str]) -> Result {
     step::always(name, || {
         process::quiet(process::cargo().arg("build").args(what)).map(drop)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn what_is_made_is_what_the_server_embeds() {
+        let bundles = SCRIPTS.map(|(_, output, _)| output);
+        let made: BTreeSet<&str> = bundles.into_iter().chain(["rules", "gate", "dialog"]).collect();
+        let embedded = ASSETS.iter().filter_map(|(name, _)| name.strip_suffix(".js"));
+        assert_eq!(made, embedded.collect());
+    }
 }

@@ -49,6 +49,10 @@ pub(crate) fn run() -> Result {
             process::quiet(node::tool("tsc").args(["--noEmit", "--project", project]))
         })?;
     }
+    // The package of types holds for a bundler as well, which resolves more than types.
+    step::always("types' package", || {
+        process::quiet(node::tool("esbuild").args(["--bundle", "--log-level=warning", "app/types/usage.ts"]))
+    })?;
     println!("No lint fired.");
     Ok(())
 }

@@ -7,6 +7,8 @@
 
 use std::process::ExitCode;
 
+#[path = "../../server/assets.rs"]
+mod assets;
 mod bench;
 mod browsers;
 mod build;
@@ -36,7 +38,8 @@ Usage: cargo xtask <command>
 
   build [--release]       the server with every asset; --release leaves one stand-alone binary
   serve [arguments…]      builds what is missing, then starts the demo site (arguments go to `assent serve`)
-  test [--no-browser]     installs what the tests need and runs all of them
+  test [--no-browser]     installs what the tests need (as root on Debian) and runs all of them; without browsers they
+                          still need PostgreSQL and PgBouncer
   lint                    format, clippy for the server and for WebAssembly, TypeScript
   size                    each asset's size against its budget
   faults KILLS            kill -9 so many times; whatever was acknowledged is there afterwards

@@ -6,12 +6,18 @@ use assent_temporary_postgres::{Durability, Server, pooler, programs};
 
 use crate::{Result, debian, paths};
 
+/// Debian's package of something that is started here, and whether it is there.
+type Part = (&'static str, fn() -> bool);
+
+const SERVER: Part = ("postgresql", || programs().is_some());
+const POOLER: Part = ("pgbouncer", || pooler().is_some());
+
 /// Makes sure that there is a PostgreSQL to start; as root on Debian it is installed.
 ///
 /// # Errors
 /// There is none and none can be installed: says how to get one.
 pub(crate) fn ensure() -> Result {
-    need("postgresql", || programs().is_some())
+    need(&[SERVER])
 }
 
 /// The same for all that the tests start: PgBouncer, too.
@@ -19,26 +25,34 @@ pub(crate) fn ensure() -> Result {
 /// # Errors
 /// As [`ensure`].
 pub(crate) fn ensure_for_tests() -> Result {
-    ensure()?;
-    need("pgbouncer", || pooler().is_some())
+    need(&[SERVER, POOLER])
 }
 
-fn need(package: &'static str, is_there: impl Fn() -> bool) -> Result {
-    if is_there() {
-        return Ok(());
+fn need(parts: &[Part]) -> Result {
+    let missing = || -> Vec<&'static str> {
+        let missing = parts.iter().filter(|(_, is_there)| !is_there());
+        missing.map(|(package, _)| *package).collect()
+    };
+    let packages = missing();
+    if !packages.is_empty() {
+        debian::install("PostgreSQL", &packages)?;
     }
-    println!(
-        "Not found: {package}, for PostgreSQL's store. Debian's package is installed where that is possible."
-    );
-    debian::install(package, &[package])?;
-    if is_there() {
-        return Ok(());
+    let packages = missing();
+    if packages.is_empty() {
+        Ok(())
+    } else {
+        Err(advice(&packages).into())
     }
-    Err(format!(
-        "Not found: {package}. Install it (Debian: sudo apt install {package}); PG_BIN names the folder of PostgreSQL's \
-         programs, 15 or later."
+}
+
+/// How to get what is missing.
+fn advice(packages: &[&str]) -> String {
+    format!(
+        "Not found: {}, for PostgreSQL's store, with or without browsers. Install it (Debian: sudo apt install {}; as \
+         root this command does so itself); PG_BIN names the folder of PostgreSQL's programs, 15 or later.",
+        packages.join(", "),
+        packages.join(" "),
     )
-    .into())
 }
 
 /// Starts a server whose data is in the target folder, because /tmp may be memory.
@@ -59,4 +73,17 @@ pub(crate) fn start_on_copy(kept: &Path, durability: Durability) -> Result<Serve
     ensure()?;
     std::fs::create_dir_all(paths::scratch())?;
     Ok(Server::start_on_copy(&paths::scratch(), kept, durability)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_is_not_asked_for() {
+        assert!(need(&[("there", || true)]).is_ok());
+        let text = advice(&["pgbouncer"]);
+        assert!(text.starts_with("Not found: pgbouncer, for"), "{text}");
+        assert!(text.contains("apt install pgbouncer;"), "{text}");
+    }
 }

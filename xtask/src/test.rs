@@ -14,12 +14,13 @@ use crate::{Result, browsers, build, node, paths, postgres, process, size};
 /// # Errors
 /// Which of them failed.
 pub(crate) fn run(browser: bool) -> Result {
-    let browsers = if browser {
-        Some(browsers::for_tests()?)
-    } else {
-        None
+    // Both are looked for before either is complained of, so that nobody installs one to be told of the other.
+    let browsers = browser.then(browsers::for_tests).transpose();
+    let browsers = match (browsers, postgres::ensure_for_tests()) {
+        (Ok(browsers), Ok(())) => browsers,
+        (Err(error), Ok(())) | (Ok(_), Err(error)) => return Err(error),
+        (Err(browsers), Err(postgres)) => return Err(format!("{browsers}\n{postgres}").into()),
     };
-    postgres::ensure_for_tests()?;
     let binary = build::with_tests()?;
     let mut failed = Vec::new();
     let mut note = |name: &'static str, outcome: Result| {

@@ -1,21 +1,24 @@
-//! The chart of decisions per day, as SVG.
+//! The charts of decisions and of opt-in rates per day, as SVG.
 //!
 //! Horizontal places are per cent of the plot and vertical ones pixels, so that one drawing fits every width
 //! without its letters growing or shrinking. What accepted, mixed and rejected look like differs in colour,
 //! lightness and hatching; every number stands in the table below the chart as well.
 
+use assent_consent::Category;
 use leptos::prelude::*;
 
 use crate::{
     counts::{Counts, DayCounts, total},
     days,
-    figures::number,
+    figures::{number, percent, share},
 };
 
 const PLOT_TOP_PX: f64 = 12.0;
 const PLOT_HEIGHT_PX: f64 = 240.0;
-const LABEL_Y_PX: f64 = PLOT_TOP_PX + PLOT_HEIGHT_PX + 22.0;
-const HEIGHT_PX: f64 = PLOT_TOP_PX + PLOT_HEIGHT_PX + 32.0;
+const RATE_HEIGHT_PX: f64 = 64.0;
+/// From a plot's lower edge to the foot of its dates, and to the end of the drawing.
+const LABEL_PX: f64 = 22.0;
+const BELOW_PX: f64 = 32.0;
 /// How much of a bar's place is the bar.
 const BAR_SHARE: f64 = 0.7;
 /// Few days must not make a wall of colour, per cent of the plot.
@@ -133,11 +136,7 @@ pub(crate) fn chart(days: &[DayCounts]) -> AnyView {
         .max()
         .unwrap_or(0);
     let axis = axis(highest);
-    let unit = match days_per_bar(days.len()) {
-        1 => "day".to_owned(),
-        7 => "week".to_owned(),
-        per_bar => format!("{per_bar} days"),
-    };
+    let unit = unit(days.len());
     let sum = total(days);
     let description = format!(
         "{} bars, one per {unit}. In sum {} accepted all, {} mixed, {} rejected all, on {} page views with \
@@ -157,15 +156,100 @@ pub(crate) fn chart(days: &[DayCounts]) -> AnyView {
     view! {
         <figure class="chart">
             {legend()}
-            <svg role="img" aria-labelledby="chart-title" aria-describedby="chart-text" width="100%" height=px(HEIGHT_PX)>
+            <svg role="img" aria-labelledby="chart-title" aria-describedby="chart-text" width="100%" height=px(PLOT_TOP_PX + PLOT_HEIGHT_PX + BELOW_PX)>
                 <title id="chart-title">{format!("Decisions per {unit}")}</title>
                 <desc id="chart-text">{description}</desc>
                 <defs>{hatching("chart-hatch")}</defs>
-                {grid(axis)}
+                {grid(PLOT_HEIGHT_PX, axis, |value| tick(value, axis))}
                 {drawn}
-                {labels(&bars)}
+                {labels(&bars, PLOT_HEIGHT_PX)}
             </svg>
         </figure>
+    }
+    .into_any()
+}
+
+/// What a bar stands for.
+fn unit(days: usize) -> String {
+    match days_per_bar(days) {
+        1 => "day".to_owned(),
+        7 => "week".to_owned(),
+        per_bar => format!("{per_bar} days"),
+    }
+}
+
+/// The opt-in rate of a category over consecutive days: of each bar's decisions, how many granted it. Where nobody
+/// decided there is no bar. `name` is the category's, for people.
+pub(crate) fn opt_in(days: &[DayCounts], category: Category, name: &str) -> AnyView {
+    let bars = bars(days);
+    let unit = unit(days.len());
+    let rates = bars.iter().filter_map(|bar| rate(bar, category));
+    let span = match (rates.clone().min(), rates.clone().max()) {
+        (Some(lowest), Some(highest)) => format!(
+            "The lowest bar shows {}, the highest {}.",
+            percent(Some(lowest)),
+            percent(Some(highest))
+        ),
+        _ => "Nobody decided.".to_owned(),
+    };
+    let description = format!(
+        "{} bars, one per {unit} with decisions. {span} Every number is in the table by day.",
+        rates.count(),
+    );
+    let [title_id, text_id] = ["title", "text"].map(|part| format!("opt-in-{}-{part}", category.id()));
+    let drawn = bars
+        .iter()
+        .enumerate()
+        .map(|(index, entry)| rate_bar(entry, index, bars.len(), category))
+        .collect_view();
+    let axis = Axis { top: 100, step: 50 };
+    view! {
+        <figure class="chart">
+            <svg
+                role="img" aria-labelledby=title_id aria-describedby=text_id
+                width="100%" height=px(PLOT_TOP_PX + RATE_HEIGHT_PX + BELOW_PX)
+            >
+                <title id=title_id.clone()>{format!("{name}: opt-in rate per {unit}")}</title>
+                <desc id=text_id.clone()>{description}</desc>
+                {grid(RATE_HEIGHT_PX, axis, |value| format!("{value}\u{a0}%"))}
+                {drawn}
+                {labels(&bars, RATE_HEIGHT_PX)}
+            </svg>
+        </figure>
+    }
+    .into_any()
+}
+
+/// How many of a bar's decisions granted the category, in per mille.
+fn rate(bar: &Bar, category: Category) -> Option<i64> {
+    share(bar.counts.granted(category), bar.counts.decided())
+}
+
+fn rate_bar(bar: &Bar, index: usize, count: usize, category: Category) -> AnyView {
+    let (granted, decided) = (bar.counts.granted(category), bar.counts.decided());
+    let days = days::range(bar.from_day, bar.to_day);
+    let title = if decided == 0 {
+        format!("{days}: nobody decided")
+    } else {
+        let rate = percent(share(granted, decided));
+        format!(
+            "{days}: {rate}, {} of {} decided",
+            number(granted),
+            number(decided)
+        )
+    };
+    let axis = Axis {
+        top: decided,
+        step: decided,
+    };
+    let [all, part] = [decided, granted].map(|value| stack([value], axis, RATE_HEIGHT_PX)[0]);
+    view! {
+        <g class="bar">
+            <title>{title}</title>
+            {slot(index, count, RATE_HEIGHT_PX)}
+            {column(index, count, all, "shown", None)}
+            {column(index, count, part, "accepted", None)}
+        </g>
     }
     .into_any()
 }
@@ -207,18 +291,18 @@ fn legend() -> AnyView {
     view! { <ul class="legend">{entries}</ul> }.into_any()
 }
 
-fn grid(axis: Axis) -> AnyView {
+fn grid(height: f64, axis: Axis, tick: impl Fn(u64) -> String) -> AnyView {
     let steps = axis.top / axis.step.max(1);
     (0..=steps)
         .map(|count| {
             let value = count * axis.step;
-            let y = PLOT_TOP_PX + PLOT_HEIGHT_PX * (1.0 - ratio(value, axis.top));
+            let y = PLOT_TOP_PX + height * (1.0 - ratio(value, axis.top));
             view! {
                 <line
                     class=if value == 0 { "base" } else { "grid" }
                     x1="0" x2="100%" y1=px(y) y2=px(y)
                 />
-                <text class="tick" x="-8" y=px(y + 4.0) text-anchor="end">{tick(value, axis)}</text>
+                <text class="tick" x="-8" y=px(y + 4.0) text-anchor="end">{tick(value)}</text>
             }
         })
         .collect_view()
@@ -240,26 +324,6 @@ fn tick(value: u64, axis: Axis) -> String {
 
 fn bar(bar: &Bar, index: usize, count: usize, axis: Axis) -> AnyView {
     let counts = bar.counts;
-    let slot = place(1, count);
-    let width = (slot * BAR_SHARE).min(BAR_WIDTH_MAX);
-    let x = at(place(index, count) + (slot - width) / 2.0);
-    let width = at(width);
-    let draw = |part: Part, class: &'static str, fill: Option<&'static str>| {
-        (part.height > 0.0).then(|| {
-            // A hairline between the parts, where there is room for one.
-            let height = if part.height > 3.0 {
-                part.height - 1.0
-            } else {
-                part.height
-            };
-            view! {
-                <rect
-                    class=class fill=fill x=x.clone() width=width.clone()
-                    y=px(PLOT_TOP_PX + part.y) height=px(height)
-                />
-            }
-        })
-    };
     let [shown] = stack([counts.shown], axis, PLOT_HEIGHT_PX);
     let [accepted, mixed, rejected] = stack(
         [counts.accepted_all, counts.mixed, counts.rejected_all],
@@ -277,17 +341,54 @@ fn bar(bar: &Bar, index: usize, count: usize, axis: Axis) -> AnyView {
     view! {
         <g class="bar">
             <title>{title}</title>
-            <rect
-                class="place" x=at(place(index, count)) width=at(slot)
-                y=px(PLOT_TOP_PX) height=px(PLOT_HEIGHT_PX)
-            />
-            {draw(shown, "shown", None)}
-            {draw(accepted, "accepted", None)}
-            {draw(mixed, "mixed", Some("url(#chart-hatch)"))}
-            {draw(rejected, "rejected", None)}
+            {slot(index, count, PLOT_HEIGHT_PX)}
+            {column(index, count, shown, "shown", None)}
+            {column(index, count, accepted, "accepted", None)}
+            {column(index, count, mixed, "mixed", Some("url(#chart-hatch)"))}
+            {column(index, count, rejected, "rejected", None)}
         </g>
     }
     .into_any()
+}
+
+/// The whole place of a bar, for the pointer.
+fn slot(index: usize, count: usize, height: f64) -> AnyView {
+    view! {
+        <rect
+            class="place" x=at(place(index, count)) width=at(place(1, count))
+            y=px(PLOT_TOP_PX) height=px(height)
+        />
+    }
+    .into_any()
+}
+
+/// A part of a bar; nothing where the part is empty.
+fn column(
+    index: usize,
+    count: usize,
+    part: Part,
+    class: &'static str,
+    fill: Option<&'static str>,
+) -> AnyView {
+    let slot = place(1, count);
+    let width = (slot * BAR_SHARE).min(BAR_WIDTH_MAX);
+    let x = place(index, count) + (slot - width) / 2.0;
+    // A hairline between the parts, where there is room for one.
+    let height = if part.height > 3.0 {
+        part.height - 1.0
+    } else {
+        part.height
+    };
+    (part.height > 0.0)
+        .then(|| {
+            view! {
+                <rect
+                    class=class fill=fill x=at(x) width=at(width)
+                    y=px(PLOT_TOP_PX + part.y) height=px(height)
+                />
+            }
+        })
+        .into_any()
 }
 
 /// Which bars carry a label, counted back from the newest, and whether a phone shows it too.
@@ -301,7 +402,8 @@ pub(crate) fn labelled(count: usize) -> Vec<(usize, bool)> {
         .collect()
 }
 
-fn labels(bars: &[Bar]) -> AnyView {
+/// The dates below a plot of this height.
+fn labels(bars: &[Bar], height: f64) -> AnyView {
     let count = bars.len();
     labelled(count)
         .into_iter()
@@ -311,7 +413,7 @@ fn labels(bars: &[Bar]) -> AnyView {
                 <text
                     class=if everywhere { "tick" } else { "tick wide" }
                     x=at(place(index, count) + place(1, count) / 2.0)
-                    y=px(LABEL_Y_PX) text-anchor="middle"
+                    y=px(PLOT_TOP_PX + height + LABEL_PX) text-anchor="middle"
                 >
                     {days::short(bar.from_day)}
                 </text>

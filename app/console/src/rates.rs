@@ -42,7 +42,7 @@ pub fn rates(page: &RatesPage<'_>) -> String {
                 <h2 id="by-day">"Decisions over time"</h2>
                 {chart::chart(&days)}
             </section>
-            {opt_in(&sum)}
+            {opt_in(&days, &sum)}
             {table(&days, &sum)}
             {footnotes()}
         }
@@ -167,7 +167,7 @@ fn moved(path: &'static str, word: &'static str, text: String) -> AnyView {
     .into_any()
 }
 
-fn opt_in(sum: &Counts) -> AnyView {
+fn opt_in(days: &[DayCounts], sum: &Counts) -> AnyView {
     let decided = sum.decided();
     let rows = Category::OPTIONAL
         .map(|category| {
@@ -178,22 +178,16 @@ fn opt_in(sum: &Counts) -> AnyView {
                 Category::Necessary => "Strictly necessary",
             };
             let granted = sum.granted(category);
-            let now = share(granted, decided);
-            let width = percent(now.map(|rate| rate.min(1_000))).replace(['\u{a0}', '–'], "");
-            let fill = now.map(|_| view! { <rect class="fill" width=width height="12" rx="6" /> });
             view! {
                 <li>
                     <p>
                         <strong>{label}</strong>
                         <span>
-                            <b>{percent(now)}</b>
+                            <b>{percent(share(granted, decided))}</b>
                             {format!(" · {} of {} decided", number(granted), number(decided))}
                         </span>
                     </p>
-                    <svg class="meter" width="100%" height="12" aria-hidden="true" focusable="false">
-                        <rect class="ground" width="100%" height="12" rx="6" />
-                        {fill}
-                    </svg>
+                    {chart::opt_in(days, category, label)}
                 </li>
             }
         })
@@ -202,7 +196,8 @@ fn opt_in(sum: &Counts) -> AnyView {
     view! {
         <section class="card" aria-labelledby="opt-in">
             <h2 id="opt-in">"Opt-in rate per category"</h2>
-            <ul class="meters">{rows}</ul>
+            <p class="note">"Of the decisions of a day, how many allowed the category."</p>
+            <ul class="shares">{rows}</ul>
         </section>
     }
     .into_any()
@@ -239,9 +234,7 @@ fn table(days: &[DayCounts], sum: &Counts) -> AnyView {
     view! {
         <section class="card" aria-labelledby="table">
             <h2 id="table">"By day"</h2>
-            <p class="note">
-                "Rates: decided is a share of shown, every column after it a share of decided."
-            </p>
+            <p class="note">"Decided is a share of shown, every column after it a share of decided."</p>
             <div class="scroll" role="region" aria-label="Figures by day, scrolls" tabindex="0">
                 <table>
                     <thead><tr><th scope="col">"Day, UTC"</th>{columns}</tr></thead>
@@ -259,14 +252,13 @@ fn cells(counts: &Counts) -> AnyView {
     let cell = |part: u64, whole: u64| {
         view! {
             <td>
-                <span class="count">{number(part)}</span>
-                " "
-                <span class="rate">{percent(share(part, whole))}</span>
+                {percent(share(part, whole))} " "
+                <span class="part">{format!("{} of {}", number(part), number(whole))}</span>
             </td>
         }
     };
     view! {
-        <td><span class="count">{number(counts.shown)}</span></td>
+        <td>{number(counts.shown)}</td>
         {cell(decided, counts.shown)}
         {cell(counts.accepted_all, decided)}
         {cell(counts.rejected_all, decided)}

@@ -46,6 +46,10 @@ fn denominators_stand_beside_their_rates() {
         "Performance65.6 % · 790 of 1,204 decided",
         "Functional63.1 % · 760 of 1,204 decided",
         "Targeting59.0 % · 710 of 1,204 decided",
+        "58.1 % 700 of 1,204",
+        "65.6 % 790 of 1,204",
+        "59.0 % 710 of 1,204",
+        "20 Nov 2026: 65.6 %, 790 of 1,204 decided",
         "page views, not people",
     ] {
         assert!(text.contains(part), "{part} in {text}");
@@ -98,6 +102,29 @@ fn no_rate_is_made_from_nothing() {
     assert!(text.contains("Performance– · 0 of 0 decided"), "{text}");
     assert!(text.contains("Decided0.0 %0 of 6 shown"), "{text}");
     assert!(!text.contains("NaN") && !text.contains("inf%"), "{text}");
+}
+
+#[test]
+fn a_day_without_decisions_has_no_opt_in_rate() {
+    let mut fixture = Fixture::new(2);
+    fixture.days[0].counts = Counts {
+        shown: 9,
+        ..Counts::default()
+    };
+    fixture.days[1].counts = Counts {
+        shown: 9,
+        rejected_all: 4,
+        ..Counts::default()
+    };
+    let html = rates(&fixture.page());
+    let (_, chart) = html.split_once("id=\"opt-in-targeting-title\"").unwrap();
+    let (chart, _) = chart.split_once("</svg>").unwrap();
+    assert!(chart.contains(">1 bars"), "{chart}");
+    let seen = text(chart);
+    assert!(seen.contains("19 Nov 2026: nobody decided"), "{seen}");
+    assert!(seen.contains("20 Nov 2026: 0.0 %, 0 of 4 decided"), "{seen}");
+    assert_eq!(chart.matches("class=\"shown\"").count(), 1, "{chart}");
+    assert_eq!(chart.matches("class=\"accepted\"").count(), 0, "{chart}");
 }
 
 #[test]
