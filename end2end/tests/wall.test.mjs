@@ -42,7 +42,7 @@ const WAYS = {
   'a link whose purpose comes last': `const l = document.createElement('link'); l.href = at; document.head.append(l); l.rel = 'stylesheet';`,
   'a link whose address comes last': `const l = document.createElement('link'); l.rel = 'stylesheet'; document.head.append(l); l.setAttribute('href', at);`,
   'a picture by setAttributeNS': `const i = document.createElement('img'); document.body.append(i); i.setAttributeNS(null, 'src', at);`,
-  'subtitles': `const v = document.createElement('video'); v.crossOrigin = ''; const t = document.createElement('track'); t.default = true; v.append(t); document.body.append(v); t.src = at;`,
+  'subtitles': `const v = document.createElement('video'); v.crossOrigin = ''; const t = document.createElement('track'); v.append(t); document.body.append(v); t.track.mode = 'showing'; t.src = at;`,
   'a picture of SVG': `document.body.insertAdjacentHTML('beforeend', '<svg><image href="' + at + '"/></svg>');`,
   'a picture of SVG by setAttributeNS': `const i = document.createElementNS('http://www.w3.org/2000/svg', 'image'); const s = document.createElementNS('http://www.w3.org/2000/svg', 'svg'); s.append(i); document.body.append(s); i.setAttributeNS('http://www.w3.org/1999/xlink', 'xlink:href', at);`,
   'a script of SVG': `const s = document.createElementNS('http://www.w3.org/2000/svg', 'script'); s.setAttribute('href', at); const g = document.createElementNS('http://www.w3.org/2000/svg', 'svg'); document.body.append(g); g.append(s);`,
@@ -101,7 +101,9 @@ test('every way to a known third party is held, and opens with its category, onc
   const early = places(visitor).map((place) => Object.keys(WAYS)[parseInt(place.split('/')[1])]);
   assert.deepEqual([...new Set(early)], [], 'before the choice');
   await page.evaluate(() => window.assent.set({ performance: true }));
-  const expected = Object.keys(WAYS).map((_, at) => `${HOST}/${at}.js`);
+  // Firefox looks for the address of subtitles once, or when a script sets it.
+  const opens = (way) => ENGINE !== 'firefox' || way !== 'subtitles';
+  const expected = Object.keys(WAYS).flatMap((way, at) => (opens(way) ? `${HOST}/${at}.js` : []));
   await until(() => new Set(places(visitor)).size === expected.length, 'all ways to be open').catch(() => {});
   await settle(page);
   assert.deepEqual([...new Set(places(visitor))].sort(), expected.toSorted(), 'after the choice');
@@ -143,6 +145,32 @@ test('a call to a known third party fails as a network error does, and goes out 
   await page.evaluate(() => window.assent.withdraw());
   assert.deepEqual(await all('withdrawn'), refused);
   assert.deepEqual(arrived('withdrawn'), []);
+  assert.deepEqual(await errors(page), []);
+  await visitor.close();
+});
+
+test('what is not in the markup’s own document, or of no kind that the gate knows, is held again after a withdrawal', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await ready(page);
+  await page.evaluate((host) => {
+    const outer = document.createElement('div');
+    document.body.append(outer);
+    window.root = outer.attachShadow({ mode: 'closed' });
+    root.innerHTML = `<div id="inner"></div><iframe title="f" src="https://${host}/embed/1"></iframe>`;
+    root.getElementById('inner').attachShadow({ mode: 'open' }).innerHTML = `<img alt="" src="https://${host}/deep.gif">`;
+    document.body.insertAdjacentHTML('beforeend', `<svg><image xlink:href="https://${host}/svg.gif"/></svg><input type="image" alt="" src="https://${host}/input.gif">`);
+  }, HOST);
+  const live = () =>
+    page.evaluate(() => {
+      const all = [root.querySelector('iframe'), root.getElementById('inner').shadowRoot.querySelector('img'), document.querySelector('svg image'), document.querySelector('input[type=image]')];
+      return all.filter((tag) => tag.hasAttribute('src') || tag.hasAttribute('href') || tag.hasAttribute('xlink:href')).length;
+    });
+  for (const [performance, count] of [[false, 0], [true, 4], [false, 0], [true, 4]]) {
+    await page.evaluate((performance) => window.assent.set({ performance }), performance);
+    assert.equal(await live(), count);
+  }
+  await until(() => new Set(places(visitor)).size === 4, 'all of them');
   assert.deepEqual(await errors(page), []);
   await visitor.close();
 });
