@@ -203,6 +203,44 @@ test('tags in the markup are kept from running, whatever the browser has fetched
   await visitor.close();
 });
 
+/** What stands in the markup; whether some engine asks for it before a script can hold it. */
+const MARKUP = {
+  'script.js': [`<script src="AT"></script>`, true],
+  'link.css': [`<link rel="stylesheet" href="AT">`, true],
+  'img.gif': [`<img alt="" src="AT">`, true],
+  'source.gif': [`<picture><source srcset="AT"><img alt=""></picture>`, true],
+  'poster.gif': [`<video poster="AT"></video>`, true],
+  'input.gif': [`<input type="image" alt="" src="AT">`, true],
+  'svg.gif': [`<svg><image href="AT"/></svg>`, true],
+  'embed/frame': [`<iframe title="f" src="AT"></iframe>`, true],
+  'embed/object': [`<object data="AT"></object>`, true],
+  'embed/embed': [`<embed src="AT">`, true],
+  'lazy.gif': [`<img alt="" loading="lazy" src="AT">`, false],
+  'film.webm': [`<video src="AT"></video>`, false],
+  'sound.mp3': [`<audio preload="auto" src="AT"></audio>`, false],
+  'track.vtt': [`<video crossorigin><track default src="AT"></video>`, false],
+};
+
+test('what stands in the markup is held in the page, and the vendor hears of it only from what loads ahead of scripts', async () => {
+  const visitor = await shop.visitor();
+  const markup = Object.entries(MARKUP).map(([name, [tag]]) => tag.replace('AT', `https://${HOST}/parsed/${name}`));
+  shop.pages.set('/parsed', { body: PAGE(shop.tag(''), '', markup.join('\n')) });
+  const arrived = () => shop.recorder.requests.filter(({ path }) => path.startsWith('/parsed/')).map(({ path }) => path.slice(8));
+  const page = await visitor.open('/parsed');
+  await ready(page);
+  await settle(page);
+  const live = () => page.evaluate((host) => [...document.querySelectorAll('*')].filter((tag) => tag.getAttribute('type') !== 'text/plain' && ['src', 'srcset', 'href', 'data', 'poster'].some((name) => tag.getAttribute(name)?.includes(host))).map(({ localName }) => localName), HOST);
+  assert.deepEqual(await live(), []);
+  assert.deepEqual(arrived().filter((name) => !MARKUP[name][1]), []);
+  assert.deepEqual(await page.evaluate(() => window.ran ?? []), []);
+  await page.evaluate(() => window.assent.set({ performance: true }));
+  await hasRun(page, ['parsed/script']);
+  assert.equal((await live()).length, markup.length);
+  await until(() => arrived().includes('film.webm'), 'the film');
+  assert.deepEqual(await errors(page), []);
+  await visitor.close();
+});
+
 test('what an owner has marked goes by its mark, whether it could load or not', async () => {
   const visitor = await shop.visitor();
   shop.pages.set('/marked', {
