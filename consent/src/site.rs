@@ -431,7 +431,9 @@ impl SiteConfig {
 
     /// The declared hosts of the optional services as patterns of places, in the form of the list that
     /// [`erase`](crate::erase) reads: what loads from there waits for its category. With automatic blocking those of
-    /// the necessary ones, too, which the shipped list would hold otherwise.
+    /// the necessary ones, too, which the shipped list would hold otherwise. A path that names one file stands there with
+    /// a slash behind it as well: the loader looks up what the inline stub has held as if it were a folder, because stubs
+    /// that stand in pages since earlier builds name the host alone.
     pub fn host_list(&self) -> String {
         let entries: BTreeSet<String> = self
             .marks_in_lists()
@@ -439,9 +441,13 @@ impl SiteConfig {
                 service.category != Category::Necessary || self.blocking.mode != BlockingMode::Off
             })
             .flat_map(|(service, mark)| {
-                service.hosts.iter().map(move |host| {
-                    let path = if host.contains('/') { "" } else { "/*" };
-                    format!("{mark}{host}{path}")
+                service.hosts.iter().flat_map(move |host| {
+                    let ends: &[&str] = match host.contains('/') {
+                        false => &["/*"],
+                        true if host.ends_with('*') => &[""],
+                        true => &["", "/"],
+                    };
+                    ends.iter().map(move |end| format!("{mark}{host}{end}"))
                 })
             })
             .collect();
@@ -994,6 +1000,17 @@ mod tests {
         assert_eq!(ids, [("P41", "pixel"), ("Zfm", "analytics")]);
         assert_eq!(config.erase_list(&[ItemKind::Cookie]), "4_fbp 5_ga*");
         assert_eq!(config.host_list(), "4ads.example/*");
+    }
+
+    #[test]
+    fn the_host_list_holds_patterns_of_places() {
+        let mut config = config();
+        let hosts = ["ads.example", "tags.example/maps/*", "cdn.example/x.js"];
+        config.services[2].hosts = hosts.map(str::to_owned).to_vec();
+        assert_eq!(
+            config.host_list(),
+            "3ads.example/* 3cdn.example/x.js 3cdn.example/x.js/ 3tags.example/maps/*"
+        );
     }
 
     #[test]

@@ -112,3 +112,94 @@ test('calls made before the loader has arrived are kept', async () => {
   assert.deepEqual(await page.evaluate(() => window.heard), [true]);
   await visitor.close();
 });
+
+/** Of a declared host, of a declared path, of a declared file, of the rest of that host, and of hosts that the site calls its own. */
+const PLACES = {
+  host: 'films.example/host.js',
+  path: 'tags.vendor.example/maps/path.js',
+  file: 'tags.vendor.example/file.js',
+  rest: 'tags.vendor.example/rest.js',
+  allowed: 'cdn.allowed.example/allowed.js',
+  own: 'img.sister-shop.example/own.js',
+};
+const known = (config) => {
+  config.services.find(({ id }) => id === 'youtube').hosts = ['films.example', 'tags.vendor.example/maps/*', 'tags.vendor.example/file.js'];
+  return { ...config, origins: [...config.origins, 'https://www.sister-shop.example'] };
+};
+const MODES = {
+  off: ['allowed', 'own', 'rest'],
+  report: ['allowed', 'own', 'rest'],
+  enforce: ['allowed', 'own'],
+};
+for (const [mode, free] of Object.entries(MODES)) {
+  test(`blocking ${mode}: declared hosts and paths wait, the others as the mode says`, async () => {
+    const shop = await world({ change: (config) => known({ ...config, blocking: { mode, hold_unknown: true, allow: ['cdn.allowed.example'] } }) });
+    try {
+      shop.page('/', {
+        tag: `<script>${STUB}</script>${shop.tag('async data-assent-loader')}`,
+        head: Object.entries(PLACES).map(([name, place]) => `<script src="https://${place}?name=${name}"></script>`).join(''),
+        body: '',
+      });
+      const visitor = await shop.visitor();
+      const page = await visitor.open();
+      await banner(page).waitFor();
+      await hasRun(page, free);
+      await settle(page);
+      assert.deepEqual((await ran(page)).sort(), free);
+      await page.evaluate(() => window.assent.set({ functional: true }));
+      const declared = ['host', 'path', 'file', ...free];
+      await hasRun(page, declared);
+      await settle(page);
+      assert.deepEqual((await ran(page)).sort(), declared.sort());
+      await page.evaluate(() => window.assent.set({ performance: true, targeting: true }));
+      await hasRun(page, Object.keys(PLACES));
+      await visitor.close();
+    } finally {
+      await shop.close();
+    }
+  });
+}
+
+test('a mark of ours decides also on what could run; any other word there is no mark', async () => {
+  shop.page('/words', {
+    tag: `<script>${STUB}</script>${shop.tag("async data-assent-loader")}`,
+    head: `
+      <script data-category="targeting" src="https://tags.vendor.example/marked.js"></script>
+      <script type="text/plain" data-category="targeting" src="https://tags.vendor.example/inert.js"></script>
+      <script data-category="shoes" src="https://www.youtube.com/shoes.js"></script>
+      <script data-category="shoes" src="https://tags.vendor.example/unknown.js"></script>`,
+    body: `
+      <img alt="" id="shoes" data-category="shoes" src="https://www.youtube.com/x.gif">
+      <iframe title="Film" id="film" data-category="functional" data-src="https://www.youtube.com/embed/x1"></iframe>
+      <iframe title="Late" id="late"></iframe>
+      <script>Object.assign(document.getElementById('late').dataset, { src: 'https://www.youtube.com/embed/x2', category: 'functional' });</script>`,
+  });
+  const visitor = await shop.visitor();
+  const page = await visitor.open('/words');
+  await banner(page).waitFor();
+  await hasRun(page, ['unknown']);
+  await settle(page);
+  assert.deepEqual(await ran(page), ['unknown']);
+  assert.equal(await page.locator('#shoes[src], iframe[src]').count(), 0);
+  await page.evaluate(() => window.assent.set({ functional: true }));
+  await hasRun(page, ['unknown', 'shoes']);
+  await until(async () => (await page.locator('#shoes[src], #film[src], #late[src]').count()) === 3, 'what is functional');
+  await page.evaluate(() => window.assent.set({ targeting: true }));
+  await hasRun(page, ['unknown', 'shoes', 'marked', 'inert']);
+  await settle(page);
+  assert.equal((await ran(page)).length, 4, 'each once');
+  await visitor.close();
+});
+
+test('an address that is none does not keep what follows from being held', async () => {
+  shop.page('/broken', {
+    tag: `<script>${STUB}</script>${shop.tag("async data-assent-loader")}`,
+    head: '',
+    body: '<div><img alt="" src="https://"><img alt="" src="https://:x/"><iframe title="Film" src="https://www.youtube.com/embed/x1"></iframe></div>',
+  });
+  const visitor = await shop.visitor();
+  const page = await visitor.open('/broken');
+  await banner(page).waitFor();
+  assert.equal(await page.locator('iframe[src]').count(), 0);
+  await visitor.close();
+});

@@ -24,6 +24,32 @@ const WAYS = {
   'a preload': `const l = document.createElement('link'); l.href = at; l.as = 'image'; l.rel = 'preload'; document.head.append(l);`,
   'an object': `const o = document.createElement('object'); o.data = at; document.body.append(o);`,
   'a film': `const v = document.createElement('video'); v.src = at; v.poster = at; document.body.append(v);`,
+  'a script with a mark that is not ours': `const s = document.createElement('script'); s.dataset.category = 'shoes'; s.src = at; document.head.append(s);`,
+  'a picture with a mark that is not ours': `const i = new Image(); i.dataset.category = 'landscape'; i.src = at; document.body.append(i);`,
+  'a script whose address has a line break': `const s = document.createElement('script'); s.src = at.replace('//', '\\n//'); document.head.append(s);`,
+  'a picture whose address has white space': `document.body.insertAdjacentHTML('beforeend', '<img alt="" src=" ht\\ttps:' + at.slice(6) + ' ">');`,
+  'a script whose type has white space': `const s = document.createElement('script'); s.type = ' text/javascript '; s.src = at; document.head.append(s);`,
+  'a picture by the second of its sizes': `const i = document.createElement('img'); i.alt = ''; i.srcset = '/own.gif 1w, ' + at + ' 9000w'; document.body.append(i);`,
+  'a picture by sizes without spaces between': `const i = document.createElement('img'); i.alt = ''; i.setAttribute('srcset', '/own.gif 1w,' + at + ' 9000w'); document.body.append(i);`,
+  'a script of a frame’s document': `const f = document.createElement('iframe'); f.title = 'f'; document.body.append(f); const s = f.contentDocument.createElement('script'); s.src = at; document.head.append(s);`,
+  'a script in a shadow root': `const d = document.createElement('div'); document.body.append(d); const r = d.attachShadow({ mode: 'closed' }); const s = document.createElement('script'); s.src = at; r.append(s);`,
+  'a picture in a shadow root by innerHTML': `const d = document.createElement('div'); document.body.append(d); d.attachShadow({ mode: 'open' }).innerHTML = '<p>x</p><img alt="" src="' + at + '">';`,
+  'a frame in a shadow root': `const d = document.createElement('div'); const r = d.attachShadow({ mode: 'closed' }); document.body.append(d); const t = document.createElement('template'); t.innerHTML = '<iframe title="f" src="' + at + '"></iframe>'; r.append(t.content);`,
+  'a picture by insertNode of a range': `const t = document.createElement('template'); t.innerHTML = '<p><img alt="" src="' + at + '"></p>'; const r = document.createRange(); r.selectNodeContents(document.body); r.insertNode(document.importNode(t.content, true));`,
+  'a script by a contextual fragment': `document.body.append(document.createRange().createContextualFragment('<script src="' + at + '"></' + 'script>'));`,
+  'a picture by a contextual fragment': `document.body.append(document.createRange().createContextualFragment('<img alt="" src="' + at + '">'));`,
+  'a script after a text': `const t = document.createTextNode('x'); document.body.append(t); const s = document.implementation.createHTMLDocument().createElement('script'); s.src = at; t.after(s);`,
+  'a link whose purpose comes last': `const l = document.createElement('link'); l.href = at; document.head.append(l); l.rel = 'stylesheet';`,
+  'a link whose address comes last': `const l = document.createElement('link'); l.rel = 'stylesheet'; document.head.append(l); l.setAttribute('href', at);`,
+  'a picture by setAttributeNS': `const i = document.createElement('img'); document.body.append(i); i.setAttributeNS(null, 'src', at);`,
+  'subtitles': `const v = document.createElement('video'); v.crossOrigin = ''; const t = document.createElement('track'); v.append(t); document.body.append(v); t.track.mode = 'showing'; t.src = at;`,
+  'a picture of SVG': `document.body.insertAdjacentHTML('beforeend', '<svg><image href="' + at + '"/></svg>');`,
+  'a picture of SVG by setAttributeNS': `const i = document.createElementNS('http://www.w3.org/2000/svg', 'image'); const s = document.createElementNS('http://www.w3.org/2000/svg', 'svg'); s.append(i); document.body.append(s); i.setAttributeNS('http://www.w3.org/1999/xlink', 'xlink:href', at);`,
+  'a script of SVG': `const s = document.createElementNS('http://www.w3.org/2000/svg', 'script'); s.setAttribute('href', at); const g = document.createElementNS('http://www.w3.org/2000/svg', 'svg'); document.body.append(g); g.append(s);`,
+  'a button with a picture': `const i = document.createElement('input'); i.type = 'image'; i.alt = ''; i.src = at; document.body.append(i);`,
+  // Where the engine has no such method, as it would be written there.
+  'a picture by setHTMLUnsafe': `const d = document.createElement('div'); document.body.append(d); const i = '<img alt="" src="' + at + '">'; if (d.setHTMLUnsafe) d.setHTMLUnsafe('<p><template shadowrootmode="open">' + i + '</template></p>'); else d.attachShadow({ mode: 'open' }).innerHTML = i;`,
+  'a preload by its sizes': `const l = document.createElement('link'); l.rel = 'preload'; l.as = 'image'; l.imageSrcset = at + ' 9000w'; l.imageSizes = '100vw'; document.head.append(l);`,
 };
 
 /** Calls: what the page hears instead of an answer. */
@@ -33,6 +59,7 @@ const CALLS = {
   XMLHttpRequest: [`new Promise((done) => { const x = new XMLHttpRequest(); x.onload = () => done('answered'); x.onerror = () => done('error ' + x.status); x.open('GET', at); x.send(); })`, 'error 0'],
   'a synchronous XMLHttpRequest': [`(() => { try { const x = new XMLHttpRequest(); x.open('GET', at, false); x.send(); return 'answered'; } catch (error) { return error.name; } })()`, 'NetworkError'],
   sendBeacon: [`navigator.sendBeacon(at, 'x')`, true],
+  'sendBeacon of the prototype': [`Navigator.prototype.sendBeacon.call(navigator, at, 'x')`, true],
   'an image pixel': [`new Promise((done) => { const i = new Image(); i.onload = () => done('loaded'); i.onerror = () => done('error'); i.src = at; })`, 'error'],
   EventSource: [`new Promise((done) => { const e = new EventSource(at); e.onerror = () => (e.close(), done('error')); })`, 'error'],
   WebSocket: [`new Promise((done) => { const w = new WebSocket(at.replace('https', 'wss')); w.onerror = () => done('error ' + (w instanceof WebSocket)); w.onopen = () => done('open'); })`, 'error true'],
@@ -71,31 +98,79 @@ test('every way to a known third party is held, and opens with its category, onc
     await page.evaluate(([code, at]) => new Function('at', code)(at), [code, `https://${HOST}/${at}.js?name=way${at}`]);
   }
   await settle(page);
-  assert.deepEqual(places(visitor), [], 'before the choice');
+  const early = places(visitor).map((place) => Object.keys(WAYS)[parseInt(place.split('/')[1])]);
+  assert.deepEqual([...new Set(early)], [], 'before the choice');
   await page.evaluate(() => window.assent.set({ performance: true }));
-  const expected = Object.keys(WAYS).map((_, at) => `${HOST}/${at}.js`);
+  // Firefox looks for the address of subtitles once, or when a script sets it.
+  const opens = (way) => ENGINE !== 'firefox' || way !== 'subtitles';
+  const expected = Object.keys(WAYS).flatMap((way, at) => (opens(way) ? `${HOST}/${at}.js` : []));
   await until(() => new Set(places(visitor)).size === expected.length, 'all ways to be open').catch(() => {});
   await settle(page);
   assert.deepEqual([...new Set(places(visitor))].sort(), expected.toSorted(), 'after the choice');
-  const scripts = Object.keys(WAYS).filter((way) => way.startsWith('a script')).length;
-  await hasRun(page, Array.from({ length: scripts }, (_, at) => `way${at}`));
+  await hasRun(page, Object.keys(WAYS).flatMap((way, at) => (way.startsWith('a script') ? `way${at}` : [])));
   assert.deepEqual(await errors(page), []);
   await visitor.close();
 });
 
-test('a call to a known third party fails as a network error does, and goes out once its category is granted', async () => {
+test('a call to a known third party fails as a network error does, and goes out while its category is granted', async () => {
   const visitor = await shop.visitor();
   const page = await visitor.open();
   await ready(page);
-  const call = (code) => page.evaluate(([code, at]) => new Function('at', `return ${code}`)(at), [code, `https://${HOST}/call.gif`]);
-  for (const [name, [code, heard]] of Object.entries(CALLS)) assert.equal(await call(code), heard, name);
-  await settle(page);
+  // Drivers do not tell of every kind of call, so the vendor says what has come; of sockets each has a host of its own.
+  const arrived = (when) => {
+    const { greeted, requests } = shop.recorder;
+    const sockets = greeted.filter((host) => host.startsWith(`${when}.`)).map(() => 'WebSocket');
+    const calls = requests.filter(({ host, path }) => host === HOST && path.startsWith(`/${when}/`)).map(({ path }) => Object.keys(CALLS)[path.split('/')[2]]);
+    return [...new Set([...calls, ...sockets])].sort();
+  };
+  const all = async (when) => {
+    const heard = {};
+    for (const [at, [name, [code]]] of Object.entries(CALLS).entries()) {
+      const host = name === 'WebSocket' ? `${when}.hotjar.com` : HOST;
+      heard[name] = await page.evaluate(([code, at]) => new Function('at', `return ${code}`)(at), [code, `https://${host}/${when}/${at}`]);
+    }
+    await settle(page);
+    return heard;
+  };
+  const refused = Object.fromEntries(Object.entries(CALLS).map(([name, [, heard]]) => [name, heard]));
+  assert.deepEqual(await all('early'), refused);
+  assert.deepEqual(arrived('early'), []);
   assert.deepEqual(places(visitor), []);
   await page.evaluate(() => window.assent.set({ performance: true }));
-  assert.equal(await call(CALLS.fetch[0]), 'answered');
-  assert.equal(await call(CALLS.XMLHttpRequest[0]), 'answered');
-  assert.equal(await call(CALLS['an image pixel'][0]), 'loaded');
-  await call(CALLS.sendBeacon[0]);
+  const { fetch, XMLHttpRequest, 'a synchronous XMLHttpRequest': synchronous, 'an image pixel': pixel } = await all('granted');
+  assert.deepEqual([fetch, XMLHttpRequest, synchronous, pixel], ['answered', 'answered', 'answered', 'loaded']);
+  // WebKit does not tell the vendor of the page with a synchronous one, so that the recorder does not note it.
+  const told = Object.keys(CALLS).filter((name) => ENGINE !== 'webkit' || !name.startsWith('a synchronous'));
+  assert.deepEqual(arrived('granted'), told.sort());
+  await page.evaluate(() => window.assent.withdraw());
+  assert.deepEqual(await all('withdrawn'), refused);
+  assert.deepEqual(arrived('withdrawn'), []);
+  assert.deepEqual(await errors(page), []);
+  await visitor.close();
+});
+
+test('what is not in the markup’s own document, or of no kind that the gate knows, is held again after a withdrawal', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await ready(page);
+  await page.evaluate((host) => {
+    const outer = document.createElement('div');
+    document.body.append(outer);
+    window.root = outer.attachShadow({ mode: 'closed' });
+    root.innerHTML = `<div id="inner"></div><iframe title="f" src="https://${host}/embed/1"></iframe>`;
+    root.getElementById('inner').attachShadow({ mode: 'open' }).innerHTML = `<img alt="" src="https://${host}/deep.gif">`;
+    document.body.insertAdjacentHTML('beforeend', `<svg><image xlink:href="https://${host}/svg.gif"/></svg><input type="image" alt="" src="https://${host}/input.gif">`);
+  }, HOST);
+  const live = () =>
+    page.evaluate(() => {
+      const all = [root.querySelector('iframe'), root.getElementById('inner').shadowRoot.querySelector('img'), document.querySelector('svg image'), document.querySelector('input[type=image]')];
+      return all.filter((tag) => tag.hasAttribute('src') || tag.hasAttribute('href') || tag.hasAttribute('xlink:href')).length;
+    });
+  for (const [performance, count] of [[false, 0], [true, 4], [false, 0], [true, 4]]) {
+    await page.evaluate((performance) => window.assent.set({ performance }), performance);
+    assert.equal(await live(), count);
+  }
+  await until(() => new Set(places(visitor)).size === 4, 'all of them');
   assert.deepEqual(await errors(page), []);
   await visitor.close();
 });
@@ -125,6 +200,126 @@ test('tags in the markup are kept from running, whatever the browser has fetched
   assert.deepEqual((await page.evaluate(() => window.ran)).sort(), ['gtag', 'one', 'own']);
   await page.evaluate(() => window.assent.withdraw());
   assert.equal(await page.evaluate(() => document.querySelector('iframe').hasAttribute('src')), false);
+  await visitor.close();
+});
+
+/** What stands in the markup; whether some engine asks for it before a script can hold it. */
+const MARKUP = {
+  'script.js': [`<script src="AT"></script>`, true],
+  'link.css': [`<link rel="stylesheet" href="AT">`, true],
+  'img.gif': [`<img alt="" src="AT">`, true],
+  'source.gif': [`<picture><source srcset="AT"><img alt=""></picture>`, true],
+  'poster.gif': [`<video poster="AT"></video>`, true],
+  'input.gif': [`<input type="image" alt="" src="AT">`, true],
+  'svg.gif': [`<svg><image href="AT"/></svg>`, true],
+  'embed/frame': [`<iframe title="f" src="AT"></iframe>`, true],
+  'embed/object': [`<object data="AT"></object>`, true],
+  'embed/embed': [`<embed src="AT">`, true],
+  'lazy.gif': [`<img alt="" loading="lazy" src="AT">`, false],
+  'film.webm': [`<video src="AT"></video>`, false],
+  'sound.mp3': [`<audio preload="auto" src="AT"></audio>`, false],
+  'track.vtt': [`<video crossorigin><track default src="AT"></video>`, false],
+};
+
+test('what stands in the markup is held in the page, and the vendor hears of it only from what loads ahead of scripts', async () => {
+  const visitor = await shop.visitor();
+  const markup = Object.entries(MARKUP).map(([name, [tag]]) => tag.replace('AT', `https://${HOST}/parsed/${name}`));
+  shop.pages.set('/parsed', { body: PAGE(shop.tag(''), '', markup.join('\n')) });
+  const arrived = () => shop.recorder.requests.filter(({ path }) => path.startsWith('/parsed/')).map(({ path }) => path.slice(8));
+  const page = await visitor.open('/parsed');
+  await ready(page);
+  await settle(page);
+  const live = () => page.evaluate((host) => [...document.querySelectorAll('*')].filter((tag) => tag.getAttribute('type') !== 'text/plain' && ['src', 'srcset', 'href', 'data', 'poster'].some((name) => tag.getAttribute(name)?.includes(host))).map(({ localName }) => localName), HOST);
+  assert.deepEqual(await live(), []);
+  assert.deepEqual(arrived().filter((name) => !MARKUP[name][1]), []);
+  assert.deepEqual(await page.evaluate(() => window.ran ?? []), []);
+  await page.evaluate(() => window.assent.set({ performance: true }));
+  await hasRun(page, ['parsed/script']);
+  assert.equal((await live()).length, markup.length);
+  await until(() => arrived().includes('film.webm'), 'the film');
+  assert.deepEqual(await errors(page), []);
+  await visitor.close();
+});
+
+test('what an owner has marked goes by its mark, whether it could load or not', async () => {
+  const visitor = await shop.visitor();
+  shop.pages.set('/marked', {
+    body: PAGE(
+      shop.tag(''),
+      `<script data-category="targeting" src="https://${HOST}/could.js"></script>
+       <script type="text/plain" data-category="targeting" src="https://${HOST}/inert.js"></script>`,
+      `<script>for (const place of ['${HOST}', 'unknown.vendor.example']) {
+        const i = new Image();
+        i.dataset.category = 'targeting';
+        i.src = 'https://' + place + '/marked.gif';
+        document.body.append(i);
+      }</script>`,
+    ),
+  });
+  const page = await visitor.open('/marked');
+  await ready(page);
+  const pictures = () => places(visitor).filter((place) => place.endsWith('.gif')).sort();
+  await page.evaluate(() => window.assent.set({ performance: true }));
+  await settle(page);
+  assert.deepEqual(await page.evaluate(() => window.ran ?? []), []);
+  assert.deepEqual(pictures(), []);
+  await page.evaluate(() => window.assent.set({ performance: false, targeting: true }));
+  await hasRun(page, ['could', 'inert']);
+  await until(() => pictures().length === 2, 'the pictures');
+  assert.deepEqual(pictures(), [`${HOST}/marked.gif`, 'unknown.vendor.example/marked.gif']);
+  await visitor.close();
+});
+
+test('what a script of the page writes while it is parsed waits, and so do shadow roots in the markup', async () => {
+  const visitor = await shop.visitor();
+  shop.pages.set('/written', {
+    body: PAGE(
+      shop.tag(''),
+      `<script>document.write(unescape("%3Cscript src='https://${HOST}/written.js' type='text/javascript'%3E%3C/script%3E"));</script>
+       <script>document.write('<script>(window.ran ??= []).push("own")<', '/script>');</script>
+       <script>document.writeln('<p id="words">words</p>', '<img alt="" src="https://${HOST}/written.gif">');</script>`,
+      `<div><template shadowrootmode="open"><script src="https://${HOST}/shadow.js"></script></template></div>`,
+    ),
+  });
+  const page = await visitor.open('/written');
+  await ready(page);
+  await settle(page);
+  const written = () => places(visitor).filter((place) => !place.endsWith('/shadow.js')).sort();
+  assert.deepEqual(written(), []);
+  assert.deepEqual(await page.evaluate(() => window.ran), ['own']);
+  assert.equal(await page.locator('#words').innerText(), 'words');
+  await page.evaluate(() => window.assent.set({ performance: true }));
+  await hasRun(page, ['own', 'written', 'shadow']);
+  await until(() => written().length === 2, 'the picture');
+  assert.deepEqual(await errors(page), []);
+  await visitor.close();
+});
+
+test('the page hears once of what is held, and of its release', async () => {
+  const visitor = await shop.visitor();
+  shop.pages.set('/heard', {
+    body: PAGE(
+      `<script>window.heard = []; for (const type of ['held', 'released']) document.addEventListener('assent:' + type, ({ detail }) => heard.push(type + ' ' + detail.id));</script>${shop.tag('')}`,
+      '',
+      `<script>
+        const s = document.createElement('script'); s.id = 'script'; s.src = 'https://${HOST}/heard.js'; document.body.append(s);
+        const d = document.createElement('div'); document.body.append(d); d.innerHTML = '<img alt="" id="picture" src="https://${HOST}/heard.gif"><img alt="" id="own" src="/own.gif">';
+      </script><img alt="" id="inert" data-category="targeting" data-src="https://${HOST}/inert.gif">`,
+    ),
+  });
+  const page = await visitor.open('/heard');
+  await ready(page);
+  await settle(page);
+  const heard = () => page.evaluate(() => window.heard);
+  assert.deepEqual((await heard()).sort(), ['held picture', 'held script']);
+  await page.evaluate(() => window.assent.set({ performance: true }));
+  await hasRun(page, ['heard']);
+  assert.deepEqual((await heard()).slice(2).sort(), ['released picture', 'released script']);
+  await page.evaluate(() => window.assent.withdraw());
+  assert.deepEqual((await heard()).slice(4), ['held picture']);
+  await page.evaluate(() => window.assent.set({ performance: true }));
+  await settle(page);
+  await hasRun(page, ['heard']);
   await visitor.close();
 });
 

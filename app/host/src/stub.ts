@@ -17,29 +17,36 @@ page.assent ??= stub;
 function gtag(..._: unknown[]): void {
   (page.dataLayer ??= []).push(arguments);
 }
-const types: Record<string, unknown> = { security_storage: 'granted', wait_for_update: 500 };
-for (const type of ['ad', 'analytics', 'functionality', 'personalization']) {
-  types[`${type}_storage`] = 'denied';
-}
-types.ad_user_data = types.ad_personalization = 'denied';
-gtag('consent', 'default', types);
+gtag('consent', 'default', {
+  personalization_storage: 'denied',
+  functionality_storage: 'denied',
+  analytics_storage: 'denied',
+  ad_personalization: 'denied',
+  ad_user_data: 'denied',
+  ad_storage: 'denied',
+  security_storage: 'granted',
+  wait_for_update: 500,
+});
 
 function hold(node: Node): void {
-  if (!(node instanceof Element)) return;
   node.childNodes.forEach(hold);
-  const { dataset, src, type } = node as HTMLScriptElement;
-  // A released node has its category or its host still: it is not held again.
-  if (!src || !/^(SCRIPT|IFRAME|IMG)$/.test(node.tagName)) return;
-  if (dataset.category || dataset.assentHost || 'assentLoader' in dataset) return;
-  const { hostname, origin, protocol } = new URL(src, location.href);
-  if (origin == location.origin || !/^http/.test(protocol)) return;
-  dataset.assentHost = hostname.replace(/\.$/, '');
-  if (node.tagName == 'SCRIPT') {
+  const { dataset, src, tagName, type } = node as HTMLScriptElement;
+  // What has been held, and what was released since, has this mark: it is not held again.
+  if (!src || !/^(SCRIPT|IFRAME|IMG)$/.test(tagName) || (dataset.assentHost ?? dataset.assentLoader) != undefined) return;
+  // Host and path. Not `new URL`, which would throw at what is no address, and leave the nodes after it.
+  const place = src.replace(/^https?:..([^/]*@)?([^/]*?)\.?(:\d+)?(\/[^?#]*).*/, '$2$4');
+  if (place == src || src.startsWith(location.origin + '/')) return;
+  const script = tagName == 'SCRIPT';
+  // A mark of the owner's decides; all but scripts the gate can hold by it.
+  const marked = /^(\W*(necessary|performance|functional|targeting))+\W*$/.test(dataset.category!);
+  if (marked && !script) return;
+  dataset.assentHost = marked ? '' : place;
+  if (!script) {
+    dataset.src = src;
+    (node as Element).removeAttribute('src');
+  } else if (!marked || type != 'text/plain') {
     dataset.type = type;
     (node as HTMLScriptElement).type = 'text/plain';
-  } else {
-    dataset.src = src;
-    node.removeAttribute('src');
   }
 }
 
@@ -57,7 +64,7 @@ for (const { prototype } of [HTMLScriptElement, HTMLIFrameElement]) {
   const { setAttribute } = prototype;
   prototype.setAttribute = function (name, value) {
     setAttribute.call(this, name, value);
-    if (/^src$/i.test(name)) hold(this);
+    hold(this);
   };
 }
 

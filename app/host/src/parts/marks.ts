@@ -27,8 +27,8 @@ PARTS.push(({ loader }) => {
       if (categories.includes(undefined)) return;
       dataset.category = categories.join(' ');
       dataset.assentMark = '';
-      // What the page's author says of it is more than what its host says.
-      delete dataset.assentHost;
+      // What the page's author says of it is more than what its host says; the stub leaves alone what has this.
+      dataset.assentHost = '';
       for (const name of held) {
         const address = tag.getAttribute(name);
         if (address) dataset.src = address;

@@ -81,6 +81,6 @@ PARTS.push((host) => {
 
   if (told.advanced) {
     const { decide } = byHost;
-    byHost.decide = (name) => (/(^|\.)googletagmanager\.com$/.test(name) ? FREE : decide(name));
+    byHost.decide = (place) => (/^([^/]*\.)?googletagmanager\.com\//.test(place) ? FREE : decide(place));
   }
 });

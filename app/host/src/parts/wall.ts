@@ -2,8 +2,10 @@
  * Automatic blocking: third parties that nobody has marked wait for their category, or are only reported. In the
  * loaders of sites that switch it on, before the host, so that it sees a node before anything else does.
  */
-import { FOREIGN, HELD } from '../answer';
+import { FOREIGN, FREE, HELD } from '../answer';
+import { HOLDABLE } from '../holdable';
 import { rest } from '../rest';
+import { SERVICE } from '../services';
 import type { Host } from '../host';
 
 declare const PARTS: ((host: Host) => void)[];
@@ -11,7 +13,8 @@ declare const PARTS: ((host: Host) => void)[];
 /** Categories of `rules.js`, and all of them, for what is unknown. */
 const ALL = 'performance functional targeting';
 
-/** Attributes by which an element loads something by itself. */
+const SVG = ['href', 'xlink:href'];
+/** Attributes by which an element loads something by itself, by its `tagName`: that of SVG's is in lower case. */
 const LOADS: Record<string, string[]> = {
   SCRIPT: ['src'],
   IFRAME: ['src'],
@@ -22,13 +25,21 @@ const LOADS: Record<string, string[]> = {
   TRACK: ['src'],
   EMBED: ['src'],
   OBJECT: ['data'],
-  LINK: ['href'],
+  INPUT: ['src'],
+  LINK: ['href', 'imagesrcset'],
+  script: SVG,
+  image: SVG,
+  feImage: SVG,
 };
 const TAGS = Object.keys(LOADS).join();
+/** Markup in which one of them may stand. */
+const MARKUP = RegExp(`<(template|${TAGS.replace(/,/g, '|')})\\b`, 'i');
 /** Types of scripts that run. */
-const RUNS = /^($|module$|(text|application)\/(x-)?(java|ecma|live|j)script)/i;
+const RUNS = /^\s*($|module\s*$|(text|application)\/(x-)?(java|ecma|live|j)script)/i;
 /** Links that fetch. */
-const FETCHES = /\b(stylesheet|preload|prefetch|modulepreload|preconnect|dns-prefetch|prerender)\b/i;
+const FETCHES = /\b(stylesheet|preload|prefetch|modulepreload|preconnect|dns-prefetch|prerender|icon|manifest)\b/i;
+/** The addresses of a `srcset`: each up to white space or a comma at its end, then up to a comma what it is for. */
+const CANDIDATES = /[\s,]*(\S*[^\s,])(?:\s[^,(]*(?:\([^)]*\)?[^,(]*)*)?/g;
 
 PARTS.push((host) => {
   const { loader, server } = host;
@@ -37,17 +48,24 @@ PARTS.push((host) => {
   /** Known third parties; until they have come, every undeclared one waits. */
   let rules: Map<string, string> | undefined;
 
+  /** Whether a host is the site's own, or one that its owner allows. */
+  const isOwn = (name: string): boolean => bases.some((base) => name == base || name.endsWith(`.${base}`));
+
   /** Host and path of a third party, nothing for the site's own addresses and for what is not fetched. */
   function third(address: unknown): string | undefined {
     try {
       const { hostname, pathname, protocol } = new URL(String(address), document.baseURI);
       const name = hostname.replace(/\.$/, '');
-      if (!/^(https?|wss?):$/.test(protocol)) return undefined;
-      if (bases.some((base) => name == base || name.endsWith(`.${base}`))) return undefined;
-      return name + pathname;
+      return /^(https?|wss?):$/.test(protocol) && !isOwn(name) ? name + pathname : undefined;
     } catch {
       return undefined;
     }
+  }
+
+  /** The third parties that an attribute names. */
+  function thirds(name: string, value: string): string[] {
+    const addresses = name.endsWith('srcset') ? [...value.matchAll(CANDIDATES)].map(([, address]) => address) : [value];
+    return addresses.flatMap((address) => third(address) ?? []);
   }
 
   /** The category that the shipped list gives a place, by the longest entry. */
@@ -63,7 +81,9 @@ PARTS.push((host) => {
   }
 
   /** HELD or FREE, or FOREIGN for what nobody has to agree to. What is not known yet is held. */
-  function decide(place: string): number {
+  function decideOne(place: string): number {
+    // What the stub has held may be the site's own.
+    if (isOwn(place.split('/')[0])) return FOREIGN;
     const declared = host.allowed(loader.b, place);
     if (declared != FOREIGN) return declared;
     if (!rules) return HELD;
@@ -71,52 +91,178 @@ PARTS.push((host) => {
     return category ? host.released(category) : FOREIGN;
   }
 
+  /** Likewise of several places between spaces: where one has to wait, all do. */
+  const decide = (places: string): number => Math.min(...places.split(' ').map(decideOne));
+
   /** Whether an address has to wait. */
   function waits(address: unknown): boolean {
     const place = third(address);
     return !!place && decide(place) == HELD;
   }
 
-  host.byHost.decide = (place) => +!!decide(place);
+  /** What its mark says of an element; FOREIGN where that is none of ours. */
+  function byMark({ dataset: { assentHost, category } }: HTMLElement): number {
+    if (assentHost?.startsWith(SERVICE)) return host.byHost.decide(assentHost);
+    return category == undefined ? FOREIGN : host.released(category);
+  }
+
+  /** Whether an element is a script that is held here. */
+  const held = (tag: HTMLElement): boolean =>
+    tag.tagName == 'SCRIPT' && 'assentHost' in tag.dataset && (tag as HTMLScriptElement).type == 'text/plain';
+
+  /** What was held here. */
+  const stashed = new WeakSet<Element>();
+  let count = 0;
 
   /** Keeps an address from being loaded by an element, which waits from then on; true if it does. */
-  function stash(tag: HTMLElement, name: string, address: string): boolean {
+  function stash(tag: HTMLElement, name: string, value: string): boolean {
     const { dataset } = tag;
-    // Of several addresses the first: they are sizes of one picture.
-    const place = third(address.trim().split(/\s/)[0]);
-    if (!place || 'category' in dataset || 'assentLoader' in dataset || host.once.has(tag)) return false;
-    const script = tag instanceof HTMLScriptElement;
+    const key = name.replace(/.*:/, '');
+    if ('assentLoader' in dataset || host.once.has(tag)) return false;
+    const places = thirds(name, value);
+    if (!places.length) {
+      // Another address has taken the place of the one that waited.
+      if (stashed.has(tag)) delete dataset[key];
+      return false;
+    }
+    const script = tag.tagName == 'SCRIPT';
     // Data, or another manager's.
-    if (script && !held(tag) && !RUNS.test(tag.type)) return false;
-    const answer = decide(place);
+    if (script && !held(tag) && !RUNS.test((tag as HTMLScriptElement).type)) return false;
+    // An element waits for all that it loads.
+    for (const other of LOADS[tag.tagName]) {
+      const address = tag.getAttribute(other) ?? (stashed.has(tag) && dataset[other]);
+      if (other != name && address) places.push(...thirds(other, String(address)));
+    }
+    const place = [...new Set(places)].join(' ');
+    const marked = byMark(tag);
+    const answer = marked == FOREIGN ? decide(place) : marked;
     if (script && answer == HELD && !held(tag)) {
-      dataset.type = tag.type;
+      stashed.add(tag);
+      dataset.type = (tag as HTMLScriptElement).type;
       type.set!.call(tag, 'text/plain');
     }
-    // Known by its place from now on, so that a withdrawal reaches it.
-    if (answer != FOREIGN) dataset.assentHost = place;
+    // Known by its place from now on, so that a withdrawal reaches it; by its category where it has one.
+    if (marked == FOREIGN ? answer != FOREIGN || 'assentHost' in dataset : answer == HELD && !dataset.assentHost?.startsWith(SERVICE)) {
+      dataset.assentHost = marked == FOREIGN ? place : '';
+    }
+    if (answer != HELD) return false;
+    count++;
     // A script of an unknown type loads nothing, and keeps its address.
-    if (answer != HELD || script) return false;
-    dataset[name] = address;
+    if (script) return false;
+    stashed.add(tag);
+    dataset[key] = value;
     tag.removeAttribute(name);
     // Whoever waits for a pixel that never stands in the page hears what a network error says.
-    if (!tag.isConnected && tag instanceof HTMLImageElement) setTimeout(() => tag.dispatchEvent(new Event('error')));
+    if (!tag.isConnected && tag.tagName == 'IMG') setTimeout(() => tag.dispatchEvent(new Event('error')));
     return true;
   }
 
-  /** Holds one element if it would load from a third party that waits. */
-  function hold(tag: HTMLElement): void {
-    if (tag instanceof HTMLLinkElement && !FETCHES.test(tag.rel)) return;
-    for (const name of LOADS[tag.tagName] ?? []) {
+  /** Holds one element if it would load from a third party that waits; a link according to what it is for. */
+  function hold(tag: HTMLElement, rel = (tag as HTMLLinkElement).rel): void {
+    if (tag.tagName == 'LINK' && !FETCHES.test(rel)) return;
+    // Not every element of a foreign kind has data attributes.
+    for (const name of (tag.dataset && LOADS[tag.tagName]) ?? []) {
       const address = tag.getAttribute(name);
       // More than text where the page requires Trusted Types.
       if (address) stash(tag, name, String(address));
     }
   }
 
+  // By its type, not its class: a node may come from a frame, where classes are others.
   function scan(node: unknown): void {
-    if (node instanceof HTMLElement) hold(node);
-    (node as ParentNode | null)?.querySelectorAll?.<HTMLElement>(TAGS).forEach(hold);
+    if ((node as Node | null)?.nodeType == Node.ELEMENT_NODE) hold(node as HTMLElement);
+    (node as ParentNode | null)?.querySelectorAll?.<HTMLElement>(TAGS).forEach((tag) => hold(tag));
+  }
+
+  /** The shadow roots of the page, as far as they can be seen; only those that are still of use. */
+  const roots = new Set<WeakRef<ShadowRoot>>();
+  const seen = new WeakSet<ShadowRoot>();
+  const observer = new MutationObserver((mutations) => {
+    for (const { addedNodes } of mutations) addedNodes.forEach(look);
+  });
+
+  /** Holds what is in a root, and what comes into it. */
+  function observe(root: Document | ShadowRoot): void {
+    observer.observe(root, { childList: true, subtree: true });
+    look(root);
+  }
+
+  function inside(root: ShadowRoot): void {
+    if (seen.has(root)) return;
+    seen.add(root);
+    roots.add(new WeakRef(root));
+    observe(root);
+  }
+
+  /** As `scan`, also of shadow roots that markup has made. */
+  function look(node: Node): void {
+    scan(node);
+    const { shadowRoot } = node as Element;
+    if (shadowRoot) inside(shadowRoot);
+    (node as ParentNode).querySelectorAll?.('*').forEach(({ shadowRoot }) => {
+      if (shadowRoot) inside(shadowRoot);
+    });
+  }
+
+  /** Gives an element what it waited for. */
+  function release(tag: HTMLElement): void {
+    const { dataset } = tag;
+    const script = held(tag);
+    const waited = LOADS[tag.tagName].filter((name) => dataset[name] && thirds(name, dataset[name]).length);
+    // Nothing else was held: whoever can write data attributes must not be able to run a script with them.
+    if (!script && !waited.length) return;
+    for (const name of waited) {
+      tag.setAttribute(name, dataset[name]!);
+      delete dataset[name];
+    }
+    if (script) {
+      type.set!.call(tag, dataset.type ?? '');
+      delete dataset.type;
+    }
+    // A script, or a link by its sizes, is looked at again when it comes into its place.
+    if (script || tag.tagName == 'LINK') tag.parentNode!.insertBefore(tag, tag.nextSibling);
+    host.emit('released', tag);
+  }
+
+  /** Whether the gate holds and releases an element that stands in the document. It knows a script by its class, which
+      is another for one that comes from a frame, and only one address of a link. */
+  const isGates = (tag: HTMLElement): boolean =>
+    tag.matches(HOLDABLE) && (tag.tagName == 'SCRIPT' ? tag instanceof HTMLScriptElement : tag.tagName != 'LINK');
+
+  /** Holds and releases what the gate does not look at: shadow roots, and elements that only this part holds. */
+  function reach(): void {
+    for (const root of [document, ...[...roots].map((root) => root.deref())]) {
+      root?.querySelectorAll<HTMLElement>('[data-assent-host]').forEach((tag) => {
+        if (root == document && isGates(tag)) return;
+        const answer = host.answerFor(tag);
+        try {
+          if (answer == FREE) release(tag);
+          // A script that has run stays.
+          else if (answer == HELD && !/^script$/i.test(tag.tagName)) again(tag);
+        } catch {
+          // The page's policy takes trusted objects only: this one stays held.
+        }
+      });
+    }
+  }
+
+  /** Holds what was free. */
+  function again(tag: HTMLElement): void {
+    const before = count;
+    hold(tag);
+    // A frame keeps its document otherwise.
+    if (count > before) tag.replaceWith(tag.cloneNode(true));
+  }
+
+  const told = new WeakSet<Element>();
+
+  /** Tells the page of what is held, also of what the stub held before anybody could listen. */
+  function tell(): void {
+    document.querySelectorAll<HTMLElement>('[data-assent-host]').forEach((tag) => {
+      const { assentHost } = tag.dataset;
+      if (told.has(tag) || assentHost!.startsWith(SERVICE) || (!assentHost && !stashed.has(tag))) return;
+      if (tag.tagName == 'SCRIPT' ? held(tag) : host.answerFor(tag) == HELD) host.emit('held', tag);
+    });
   }
 
   /** Puts something before a method of the page's interface. */
@@ -130,7 +276,8 @@ PARTS.push((host) => {
 
   /** Puts something before a property is set. */
   function onSet(owner: object, name: string, set: (self: HTMLElement, value: unknown, native: (value: unknown) => void) => void): void {
-    const property = Object.getOwnPropertyDescriptor(owner, name)!;
+    const property = Object.getOwnPropertyDescriptor(owner, name);
+    if (!property) return;
     Object.defineProperty(owner, name, {
       ...property,
       set(value: unknown) {
@@ -141,85 +288,126 @@ PARTS.push((host) => {
 
   const type = Object.getOwnPropertyDescriptor(HTMLScriptElement.prototype, 'type')!;
 
-  /** Whether an element is a script that is held here. */
-  const held = (tag: HTMLElement): boolean =>
-    tag instanceof HTMLScriptElement && 'assentHost' in tag.dataset && tag.type == 'text/plain';
+  /** The attribute in which a value waits instead of taking effect in the one that it is meant for, if it has to. */
+  function redirect(self: HTMLElement, name: unknown, value: unknown): string | undefined {
+    const attribute = String(name).toLowerCase().replace(/.*:/, '');
+    // A held script stays inert; what it is to be is kept for its release.
+    if (attribute == 'type' && held(self)) return 'data-type';
+    if (self.tagName == 'LINK') {
+      // What it is for may come after its address.
+      if (attribute == 'rel') hold(self, String(value));
+      if (!FETCHES.test((self as HTMLLinkElement).rel)) return undefined;
+    }
+    return LOADS[self.tagName]?.includes(attribute) && stash(self, attribute, String(value)) ? `data-${attribute}` : undefined;
+  }
 
   function enforceIt(): void {
-    new MutationObserver((mutations) => {
-      for (const { addedNodes } of mutations) addedNodes.forEach(scan);
-    }).observe(document, { childList: true, subtree: true });
-    scan(document);
+    observe(document);
+    host.byHost.decide = (places) => +!!decide(places);
+    host.before.push(reach);
+    host.after.push(tell);
+    // Ahead of the page's listeners, after which an engine may call observers.
+    for (const [name, note] of [['held', 'add'], ['released', 'delete']] as const) {
+      addEventListener(`assent:${name}`, (event) => told[note]((event as CustomEvent).detail), true);
+    }
 
     // An element that a script makes loads when it gets its address or its place, before any observer hears of it.
     for (const [{ prototype }, ...names] of [
-      [HTMLScriptElement, 'src'],
+      [HTMLScriptElement, 'src', 'type'],
       [HTMLIFrameElement, 'src'],
       [HTMLImageElement, 'src', 'srcset'],
       [HTMLSourceElement, 'src', 'srcset'],
       [HTMLMediaElement, 'src'],
       [HTMLVideoElement, 'poster'],
+      [HTMLTrackElement, 'src'],
       [HTMLEmbedElement, 'src'],
       [HTMLObjectElement, 'data'],
+      [HTMLInputElement, 'src'],
+      [HTMLLinkElement, 'href', 'imageSrcset', 'rel'],
     ] as [{ prototype: object }, ...string[]][]) {
       for (const name of names) {
         onSet(prototype, name, (self, value, native) => {
-          if (!stash(self, name, String(value))) native(value);
+          const waiting = redirect(self, name, value);
+          if (waiting) self.setAttribute(waiting, String(value));
+          else native(value);
         });
       }
     }
-    onSet(HTMLScriptElement.prototype, 'type', (self, value, native) => {
-      // A held script stays inert; what it is to be is kept for its release.
-      if (held(self)) self.dataset.type = String(value);
-      else native(value);
-    });
     before(Element.prototype, 'setAttribute', (self, [name, value]) => {
-      const lower = String(name).toLowerCase();
-      if (lower == 'type' && held(self)) return ['data-type', value];
-      // A link says what it is for in another attribute; it is looked at when it comes into the page.
-      if (LOADS[self.tagName]?.includes(lower) && self.tagName != 'LINK' && stash(self, lower, String(value))) {
-        return [`data-${lower}`, value];
-      }
-      return undefined;
+      const waiting = redirect(self, name, value);
+      return waiting ? [waiting, value] : undefined;
+    });
+    before(Element.prototype, 'setAttributeNS', (self, [, name, value]) => {
+      const waiting = redirect(self, name, value);
+      return waiting ? [null, waiting, value] : undefined;
     });
     const insert = (_: HTMLElement, parameters: unknown[]): undefined => parameters.forEach(scan) as undefined;
     for (const name of ['appendChild', 'insertBefore', 'replaceChild']) before(Node.prototype, name, insert);
     for (const { prototype } of [Element, DocumentFragment, Document]) {
       for (const name of ['append', 'prepend', 'replaceChildren']) before(prototype, name, insert);
     }
-    for (const name of ['before', 'after', 'replaceWith', 'insertAdjacentElement']) before(Element.prototype, name, insert);
+    for (const { prototype } of [Element, CharacterData]) {
+      for (const name of ['before', 'after', 'replaceWith']) before(prototype, name, insert);
+    }
+    before(Element.prototype, 'insertAdjacentElement', insert);
+    for (const name of ['insertNode', 'surroundContents']) before(Range.prototype, name, insert);
+    const { attachShadow } = Element.prototype;
+    Element.prototype.attachShadow = function (init) {
+      const root = attachShadow.call(this, init);
+      inside(root);
+      return root;
+    };
 
     const template = document.createElement('template');
     const html = Object.getOwnPropertyDescriptor(Element.prototype, 'innerHTML')!;
+    const deep = (content: DocumentFragment): void => {
+      scan(content);
+      content.querySelectorAll('template').forEach(({ content }) => deep(content));
+    };
     /** Markup with what has to wait held in it; the same text where nothing has. */
     const quiet = (markup: unknown): unknown => {
-      const text = String(markup);
-      if (!/<(script|iframe|img|source|video|audio|track|embed|object|link)\b/i.test(text)) return markup;
+      if (!MARKUP.test(String(markup))) return markup;
+      const before = count;
       // As it came: the page's policy may want more than text.
       html.set!.call(template, markup);
-      scan(template.content);
-      if (!template.content.querySelector('[data-assent-host]')) return markup;
+      deep(template.content);
+      if (count == before) return markup;
       const held = html.get!.call(template);
       return host.markup?.(held) ?? held;
     };
-    for (const name of ['innerHTML', 'outerHTML']) {
-      onSet(Element.prototype, name, (_, value, native) => native(quiet(value)));
+    for (const { prototype } of [Element, ShadowRoot]) {
+      for (const name of ['innerHTML', 'outerHTML']) onSet(prototype, name, (_, value, native) => native(quiet(value)));
+      for (const name of ['setHTML', 'setHTMLUnsafe']) {
+        before(prototype, name, (_, [markup, ...rest]) => [quiet(markup), ...rest]);
+      }
     }
     before(Element.prototype, 'insertAdjacentHTML', (_, [where, markup]) => [where, quiet(markup)]);
+    before(Range.prototype, 'createContextualFragment', (_, [markup]) => [quiet(markup)]);
+    // What a script of the page writes goes to the parser, ahead of every observer.
+    for (const name of ['write', 'writeln']) {
+      before(Document.prototype, name, (_, texts) => {
+        const markup = texts.length > 1 ? texts.join('') : texts[0];
+        const waiting = quiet(markup);
+        return waiting == markup ? undefined : [waiting];
+      });
+    }
 
     // A call that may not go out fails as a network error does.
     const nowhere = `blob:${location.origin}/assent-held`;
     const { fetch } = window;
     window.fetch = function (input, init) {
-      return waits(input instanceof Request ? input.url : input)
+      return waits((input as Request | undefined)?.url ?? input)
         ? Promise.reject(new TypeError('Failed to fetch'))
         : fetch.call(this, input, init);
     };
     before(XMLHttpRequest.prototype, 'open', (_, [method, url, ...rest]) => (waits(url) ? [method, nowhere, ...rest] : undefined));
-    const { sendBeacon } = navigator;
-    navigator.sendBeacon = (url, body) => waits(url) || sendBeacon.call(navigator, url, body);
+    const { sendBeacon } = Navigator.prototype;
+    Navigator.prototype.sendBeacon = function (url, body) {
+      return waits(url) || sendBeacon.call(this, url, body);
+    };
     const refuse = (name: 'EventSource' | 'WebSocket', instead: string) => {
-      window[name] = new Proxy(window[name], {
+      const { prototype } = window[name];
+      window[name] = prototype.constructor = new Proxy(window[name], {
         construct: (target, [url, ...rest], self) => Reflect.construct(target, [waits(url) ? instead : url, ...rest], self),
       }) as never;
     };
