@@ -23,10 +23,16 @@ const SCRIPTS = [
 
 const PIXEL = Buffer.from('R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==', 'base64');
 
+/** Whether a browser asks for itself, as for its updates, with no page behind it. Of a page's request it says how it
+    was made (Sec-Fetch-Mode), but over TLS only; over plain http Chromium's updater gives itself away. */
+const isBrowsersOwn = ({ socket, headers }) =>
+  socket.encrypted ? !headers['sec-fetch-mode'] : Object.keys(headers).some((name) => name.startsWith('x-goog-update-'));
+
 function answer(request, response, arrived) {
-  const url = new URL(request.url, `https://${request.headers.host}`);
-  // Chromium's own updater asks as well, and has no page behind it.
-  if (request.headers['sec-fetch-mode']) arrived({ host: url.hostname, path: url.pathname + url.search, cookie: request.headers.cookie ?? '' });
+  const url = new URL(request.url, `${request.socket.encrypted ? 'https' : 'http'}://${request.headers.host}`);
+  if (!isBrowsersOwn(request)) {
+    arrived({ scheme: url.protocol, host: url.hostname, path: url.pathname + url.search, cookie: request.headers.cookie ?? '' });
+  }
   response.setHeader('set-cookie', 'vendor=1; path=/; max-age=86400; secure; samesite=none');
   response.setHeader('access-control-allow-origin', '*');
   const wait = Number(url.searchParams.get('wait') ?? 0);
@@ -47,8 +53,8 @@ function answer(request, response, arrived) {
 }
 
 /**
- * Starts the recorder: `{ port, requests, greeted, close() }`; `requests` holds `{ host, path, cookie }`,
- * `greeted` the host of every connection, also where no request follows. `heard` is told of each request.
+ * Starts the recorder: `{ port, requests, greeted, close() }`; `requests` holds `{ scheme, host, path, cookie }`,
+ * `greeted` the host of every connection, over TLS also where no request follows. `heard` is told of each request.
  */
 export async function vendors(heard = () => {}) {
   const requests = [];

@@ -48,13 +48,15 @@ async function context(browser, { viewport, extraHTTPHeaders }) {
       await tab.setViewport(viewport);
       if (extraHTTPHeaders) await tab.setExtraHTTPHeaders(extraHTTPHeaders);
       tab.on('request', (request) => requests.push(request.url()));
+      const point = (way) => async (expression) => {
+        const element = await tab.evaluateHandle(expression);
+        await tab.bringToFront();
+        await element[way]();
+      };
       return new Page({
         evaluate: (expression) => tab.evaluate(expression),
-        async click(expression) {
-          const element = await tab.evaluateHandle(expression);
-          await tab.bringToFront();
-          await element.click();
-        },
+        hover: point('hover'),
+        click: point('click'),
         press: (key) => tab.keyboard.press(key === 'Space' ? ' ' : key),
         goto: (url, waitUntil) => tab.goto(url, { waitUntil }),
         reload: () => tab.reload(),

@@ -1,6 +1,6 @@
-// As much of Playwright's pages and locators as the tests use, over a driver that can no more than evaluate, click
-// and type: `{ evaluate(expression), click(expression), press(key), goto(url), reload(), resize({ width, height }),
-// close() }`. What a test finds missing here does not work, rather than work differently.
+// As much of Playwright's pages and locators as the tests use, over a driver that can no more than evaluate, point, click
+// and type: `{ evaluate(expression), hover(expression), click(expression), press(key), goto(url), reload(),
+// resize({ width, height }), close() }`. What a test finds missing here does not work, rather than work differently.
 import { until } from '../server.mjs';
 
 const TIMEOUT_MS = 20_000;
@@ -103,14 +103,17 @@ class Locator {
     return this.evaluate((element) => element.getBoundingClientRect().toJSON());
   };
 
-  async click() {
+  click = () => this.#point('click');
+  hover = () => this.#point('hover');
+
+  async #point(way) {
     await this.waitFor();
-    const clicked = () =>
+    const done = () =>
       this.evaluate(reachable).then(
-        (free) => free && this.page.driver.click(`${this.#found}[0]`).then(() => true),
+        (free) => free && this.page.driver[way](`${this.#found}[0]`).then(() => true),
         () => false,
       );
-    await until(clicked, `${JSON.stringify(this.steps)} to take a click`, TIMEOUT_MS);
+    await until(done, `${JSON.stringify(this.steps)} to take a ${way}`, TIMEOUT_MS);
   }
 
   check = () => this.#set(true);

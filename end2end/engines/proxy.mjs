@@ -32,7 +32,7 @@ const REQUEST = /^(?:GET|POST|HEAD|OPTIONS) (\S+) HTTP\/1\.1\r\n[^]*?\r\nhost: *
 export async function proxy() {
   const seen = [];
   const ours = new Set(['127.0.0.1', 'localhost']);
-  const recorder = await vendors(({ host, path }) => seen.push(`https://${host}${path}`));
+  const recorder = await vendors(({ scheme, host, path }) => seen.push(`${scheme}//${host}${path}`));
   const sockets = new Set();
   const track = (socket, other) => {
     sockets.add(socket);

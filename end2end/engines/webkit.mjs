@@ -143,6 +143,12 @@ function context(session, door, { viewport }, closed) {
       await resize(viewport);
       return new Page({
         evaluate: (expression) => own(() => run(`return (${expression})`)),
+        hover: (expression) =>
+          own(async () => {
+            const origin = await run(`return (${expression})`);
+            const actions = [{ type: 'pointerMove', origin, x: 0, y: 0, duration: 0 }];
+            await call('POST', `${session}/actions`, { actions: [{ type: 'pointer', id: 'mouse', actions }] });
+          }),
         click: (expression) =>
           own(async () => {
             const element = await run(`return (${expression})`);

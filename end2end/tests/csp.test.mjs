@@ -115,3 +115,21 @@ test('where no gate can run, everything stays held and the banner leads to the c
   assert.equal(await visitor.consent(), null);
   await visitor.close();
 });
+
+test('where no gate can run, an earlier consent releases nothing, and stays', async () => {
+  const [visitor, accepting] = await open('/strict');
+  await control(accepting, 'accept').click();
+  await hasRun(accepting, ['inline', 'outer']);
+  await until(() => visitor.foreign().length === 2, 'the tag and the frame');
+  await settle(accepting);
+  await accepting.close();
+  const asked = shop.recorder.requests.length;
+  const page = await visitor.open('/no-gate');
+  await banner(page).waitFor();
+  await settle(page);
+  assert.deepEqual(await ran(page), []);
+  assert.equal(visitor.foreign().length, 2, 'what the browser asked vendors for');
+  assert.equal(shop.recorder.requests.length, asked, 'what reached the vendors');
+  assert.equal((await visitor.consent()).granted, 15, 'for the pages where a gate runs');
+  await visitor.close();
+});

@@ -35,11 +35,31 @@ async function visit(file, options) {
 
 const states = (page) => page.locator('.chip .state').allTextContents();
 
-for (const [file, tags] of [
+/** What the panel lists of the browser, as `name: category`, sorted. */
+const listed = async (page) => {
+  const rows = page.locator('.panel-body table').last().locator('tbody tr');
+  return (await rows.evaluateAll((rows) => rows.map(({ cells: [name, category] }) => `${name.textContent}: ${category.textContent}`))).sort();
+};
+/** What the tags of every page store, and Assent and the shop themselves. */
+const EVERYWHERE = [
+  '_fbp: Targeting',
+  '_ga: Performance',
+  '_ga_MARRAM2026: Performance',
+  '_gcl_au: Targeting',
+  '_hjSessionUser_3141592: Performance',
+  '_hjSession_3141592: Performance',
+  '_hjViewportId: Performance',
+  'assent-demo-outbox: Necessary',
+  'assent-demo-receipt: Necessary',
+  'assent-demo: Necessary',
+  'marram_session: Necessary',
+];
+
+for (const [file, tags, ...stored] of [
   ['', 4],
-  ['article.html', 5],
-  ['visit.html', 5],
-  ['shop.html', 6],
+  ['article.html', 5, 'VISITOR_INFO1_LIVE: Functional', 'YSC: Functional', 'yt-remote-device-id: Functional'],
+  ['visit.html', 5, 'NID: Functional'],
+  ['shop.html', 6, 'crisp-client%2Fsession%2F5f0c2d9e-demo: Functional'],
   ['cookies.html', 4],
 ]) {
   test(`/demo/${file}: held, then run, then stopped`, async () => {
@@ -47,10 +67,14 @@ for (const [file, tags] of [
     await banner(page).waitFor();
     assert.deepEqual(await states(page), Array(tags).fill('held'));
     assert.ok((await context.cookies()).every(({ name }) => name === 'marram_session'));
+    assert.deepEqual(await listed(page), ['marram_session: Necessary']);
     await control(page, 'accept').click();
     await until(async () => (await states(page)).every((state) => state === 'ran'), 'every tag to run');
     await page.locator('.panel summary').click();
-    await until(async () => !(await page.locator('.panel-body').innerText()).includes('not declared'), 'declared items only');
+    await page.locator('.panel-body').waitFor();
+    const expected = [...EVERYWHERE, ...stored].sort();
+    await until(async () => (await listed(page)).length === expected.length, 'all that is stored').catch(() => {});
+    assert.deepEqual(await listed(page), expected);
     await page.evaluate(() => window.assent.withdraw());
     await until(async () => (await context.cookies()).every(({ name }) => ['marram_session', 'assent-demo'].includes(name)), 'the erasure');
     await page.reload();

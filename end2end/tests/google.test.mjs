@@ -6,11 +6,19 @@ import { banner, control, until, world } from '../harness.mjs';
 
 const TYPES = ['ad_storage', 'ad_user_data', 'ad_personalization', 'analytics_storage', 'functionality_storage', 'personalization_storage', 'security_storage'];
 const GTAG = `<script>window.dataLayer = window.dataLayer || []; function gtag(){dataLayer.push(arguments);} gtag('js', new Date()); gtag('config', 'G-TEST1');</script>`;
+/** Held until performance is granted: keeps what the layer holds when it runs. */
+const HELD = `<script type="text/plain" data-category="performance">window.met = (window.dataLayer ?? []).map((entry) => [...entry]);</script>`;
+/** Page → how its loader stands there. */
+const PLACES = [
+  ['/held-sync', ''],
+  ['/held-async', 'async'],
+];
 
 let shop;
 before(async () => {
   shop = await world();
   shop.page('/advanced', { tag: shop.tag(''), head: GTAG, body: '' });
+  for (const [path, attributes] of PLACES) shop.page(path, { tag: shop.tag(attributes), head: HELD, body: '' });
 });
 after(() => shop?.close());
 
@@ -67,3 +75,18 @@ test('a returning visitor: default, then update, before the tag', async () => {
   assert.deepEqual(granted(commands[1][2]), TYPES);
   await visitor.close();
 });
+
+for (const [path] of PLACES) {
+  test(`${path}: a tag that is released finds default and update, at the first choice and on the next visit`, async () => {
+    const visitor = await shop.visitor();
+    const first = await visitor.open(path);
+    await control(first, 'accept').click();
+    for (const [visit, page] of [['first', first], ['next', await visitor.open(path)]]) {
+      const met = await until(() => page.evaluate('window.met'), `the tag of the ${visit} visit`);
+      assert.deepEqual(met.map(([command, kind]) => `${command} ${kind}`), ['consent default', 'consent update'], visit);
+      assert.deepEqual(granted(met[0][2]), ['security_storage'], visit);
+      assert.deepEqual(granted(met[1][2]), TYPES, visit);
+    }
+    await visitor.close();
+  });
+}

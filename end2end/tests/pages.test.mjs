@@ -47,7 +47,7 @@ async function run({ name, site = 'shop', before: early = [], own = [], set = AL
   const { recorder } = shop;
   const earlier = { requests: recorder.requests.length, greeted: recorder.greeted.length };
   /** What has arrived at vendors. */
-  const arrived = () => places(recorder.requests.slice(earlier.requests).map(({ host, path }) => new URL(`https://${host}${path}`)));
+  const arrived = () => places(recorder.requests.slice(earlier.requests).map(({ scheme, host, path }) => new URL(`${scheme}//${host}${path}`)));
   /** Vendors that were connected to, with or without a request. */
   const connected = () => recorder.greeted.slice(earlier.greeted).filter((host) => VENDOR.test(host));
   const isForeign = (url) => url.protocol !== 'data:' && ![shop.origin, shop.server.origin].includes(url.origin);

@@ -8,9 +8,16 @@ let shop;
 before(async () => (shop = await world()));
 after(() => shop?.close());
 
+/** An inline script, and what loads: the page's own script after them notes what it finds released. */
 const SYNC = {
   head: '<script type="text/plain" data-category="targeting">(window.ran ??= []).push("early " + document.readyState)</script>',
-  body: '<script>(window.ran ??= []).push("page")</script>',
+  body: `<script id="outer" type="text/plain" data-category="targeting" src="https://tags.vendor.example/outer.js"></script>
+<iframe title="Film" data-category="functional" data-src="https://www.youtube.com/embed/x1"></iframe>
+<img alt="" data-category="performance" data-src="https://pixel.vendor.example/p.gif">
+<script>
+  (window.ran ??= []).push('page');
+  window.live = [...document.querySelectorAll('#outer[type=""], iframe[src], img[src]')].map((tag) => tag.localName);
+</script>`,
 };
 
 /** A visitor who has accepted on a page whose loader stands before the page's parser, so that its speed shows in the
@@ -20,16 +27,19 @@ async function returning() {
   const visitor = await shop.visitor();
   const first = await visitor.open('/sync');
   await control(first, 'accept').click();
-  await hasRun(first, ['early complete', 'page']);
+  await hasRun(first, ['early complete', 'outer', 'page']);
+  assert.deepEqual(await first.evaluate('window.live'), [], 'nothing without a choice');
   await acknowledged(first);
   return visitor;
 }
 
-test('no banner, tags run before the page is parsed', async () => {
+test('no banner, tags of every kind are released before the parser goes on', async () => {
   const visitor = await returning();
   const page = await visitor.open('/sync');
+  await hasRun(page, ['early loading', 'outer', 'page']);
   await settle(page);
-  assert.deepEqual(await page.evaluate(() => window.ran), ['early loading', 'page']);
+  assert.equal((await page.evaluate(() => window.ran))[0], 'early loading');
+  assert.deepEqual(await page.evaluate('window.live'), ['script', 'iframe', 'img']);
   assert.equal(await banner(page).count(), 0);
   await visitor.close();
 });
