@@ -36,7 +36,7 @@ fn json(script: &str) -> String {
             (true, '"') => json.push_str("\\\""),
             (false, 'a'..='z') if json.ends_with(['{', ',']) => {
                 let name: String = rest.by_ref().take_while(|next| *next != ':').collect();
-                json.push_str(&format!("\"{character}{name}\":"));
+                json.extend(["\"", character.encode_utf8(&mut [0; 4]), &name, "\":"]);
             }
             _ => json.push(character),
         }
