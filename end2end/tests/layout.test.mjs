@@ -128,6 +128,24 @@ for (const width of [320, 375]) {
   });
 }
 
+for (const [width, size] of [[320, 32], [375, 32], [375, 16]]) {
+  test(`${width} px, text of ${size} px: in the dialog nothing is cut, no word breaks, and only its body scrolls`, async () => {
+    const visitor = await shop.visitor({ viewport: { width, height: 640 }, hasTouch: true, isMobile: true });
+    const page = await visitor.context.newPage();
+    const session = await visitor.context.newCDPSession(page);
+    await session.send('Page.setFontSizes', { fontSizes: { standard: size } });
+    await page.goto(shop.at());
+    await control(page, 'settings').tap();
+    const closed = dialog(page).locator('button[aria-expanded="false"]');
+    await closed.first().waitFor();
+    while (await closed.count()) await closed.first().tap();
+    assert.deepEqual(await cut(dialog(page)), []);
+    assert.deepEqual(await broken(page), []);
+    assert.equal(await dialog(page).evaluate((element) => element.scrollHeight - element.clientHeight), 0);
+    await visitor.close();
+  });
+}
+
 /** Mean of red, green and blue of a colour that the browser computed. */
 const brightness = (locator, property) =>
   locator.evaluate((element, property) => {
