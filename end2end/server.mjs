@@ -111,6 +111,12 @@ export class Server {
     return this.output.match(/http\S*\/console\/link\S+/)[0];
   }
 
+  /** A new one-time sign-in link of the console. */
+  async newSignInLink() {
+    const { stdout } = await run(BINARY, ['sign-in', '--data', this.data, '--public-url', this.origin]);
+    return stdout.trim();
+  }
+
   /** A consent record with its receipt as the subject reads it; null if the server does not know it. */
   async record(site, id, key) {
     const answer = await fetch(`${this.url}/v1/sites/${site}/records/${id}`, { headers: { authorization: `Bearer ${key}` } });

@@ -5,18 +5,17 @@ import { after, before, test } from 'node:test';
 
 import { banner, control, dialog, hasRun, ran, settle, until, world } from '../harness.mjs';
 
-const held = (text) => `<script nonce="n1" type="text/plain" data-category="targeting">${text}</script>`;
-const HEAD =
-  held('(window.ran ??= []).push("inline")') +
-  '<script nonce="n1" type="text/plain" data-category="targeting" src="https://tags.vendor.example/outer.js"></script>';
+const held = (nonce) =>
+  `<script nonce="${nonce}" type="text/plain" data-category="targeting">(window.ran ??= []).push("inline")</script>` +
+  `<script nonce="${nonce}" type="text/plain" data-category="targeting" src="https://tags.vendor.example/outer.js"></script>`;
 
 let shop;
 const policy = (script, { server } = shop) =>
   `default-src 'none'; script-src ${script}; style-src 'self'; img-src 'self' data:; connect-src ${server.origin}; frame-src https://www.youtube.com; base-uri 'none'`;
-const serve = (path, script, attributes) =>
+const serve = (path, script, attributes, nonce = 'n1') =>
   shop.page(path, {
     tag: shop.tag(attributes),
-    head: HEAD,
+    head: held(nonce),
     body: '<iframe title="Film" data-category="functional" data-src="https://www.youtube.com/embed/x1"></iframe>',
     headers: { 'content-security-policy': policy(script) },
   });
@@ -26,7 +25,8 @@ before(async () => {
   serve('/strict', "'nonce-n1' 'wasm-unsafe-eval'", 'async nonce="n1"');
   serve('/no-wasm', "'nonce-n1'", 'async nonce="n1"');
   // Only the loader's own address, so that nothing else of the server may be loaded.
-  serve('/no-gate', `'nonce-other' ${shop.server.origin}/s/shop.js`, 'async');
+  serve('/no-gate', `'nonce-other' ${shop.server.origin}/s/shop.js`, 'async', 'other');
+  serve('/no-gate-sync', `'nonce-other' ${shop.server.origin}/s/shop.js`, '', 'other');
 });
 after(() => shop?.close());
 
@@ -124,12 +124,15 @@ test('where no gate can run, an earlier consent releases nothing, and stays', as
   await settle(accepting);
   await accepting.close();
   const asked = shop.recorder.requests.length;
-  const page = await visitor.open('/no-gate');
-  await banner(page).waitFor();
-  await settle(page);
-  assert.deepEqual(await ran(page), []);
-  assert.equal(visitor.foreign().length, 2, 'what the browser asked vendors for');
-  assert.equal(shop.recorder.requests.length, asked, 'what reached the vendors');
+  for (const path of ['/no-gate', '/no-gate-sync']) {
+    const page = await visitor.open(path);
+    await banner(page).waitFor();
+    await page.evaluate(() => document.body.insertAdjacentHTML('beforeend', '<iframe title="Late" data-category="functional" data-src="https://www.youtube.com/embed/late"></iframe>'));
+    await settle(page);
+    assert.deepEqual(await ran(page), [], path);
+    assert.equal(visitor.foreign().length, 2, `what the browser asked vendors for on ${path}`);
+    assert.equal(shop.recorder.requests.length, asked, `what reached the vendors from ${path}`);
+  }
   assert.equal((await visitor.consent()).granted, 15, 'for the pages where a gate runs');
   await visitor.close();
 });
