@@ -174,11 +174,18 @@ PARTS.push((host) => {
     (node as ParentNode | null)?.querySelectorAll?.<HTMLElement>(TAGS).forEach((tag) => hold(tag));
   }
 
-  /** The shadow roots of the page, as far as they can be seen; only those that are still of use. */
+  /** The shadow roots of the page, as far as they can be seen and are of use still. */
   const roots = new Set<WeakRef<ShadowRoot>>();
   const seen = new WeakSet<ShadowRoot>();
   const observer = new MutationObserver((mutations) => {
-    for (const { addedNodes } of mutations) addedNodes.forEach(look);
+    // What the parser adds it tells one by one, and most of it was seen with what it stands in.
+    const done = new Set<Node | null>();
+    for (const { addedNodes } of mutations) {
+      for (const node of addedNodes) {
+        if (!done.has(node.parentNode)) look(node);
+        done.add(node);
+      }
+    }
   });
 
   /** Holds what is in a root, and what comes into it. */
