@@ -142,8 +142,10 @@ PARTS.push((host) => {
       type.set!.call(tag, 'text/plain');
     }
     // Known by its place from now on, so that a withdrawal reaches it; by its category where it has one.
-    if (marked == FOREIGN ? answer != FOREIGN || 'assentHost' in dataset : answer == HELD && !dataset.assentHost?.startsWith(SERVICE)) {
-      dataset.assentHost = marked == FOREIGN ? place : '';
+    if (marked == FOREIGN) {
+      if (answer != FOREIGN || 'assentHost' in dataset) dataset.assentHost = place;
+    } else if (answer == HELD && !dataset.assentHost?.startsWith(SERVICE)) {
+      dataset.assentHost = '';
     }
     if (answer != HELD) return false;
     count++;
@@ -305,7 +307,8 @@ PARTS.push((host) => {
       if (attribute == 'rel') hold(self, String(value));
       if (!FETCHES.test((self as HTMLLinkElement).rel)) return undefined;
     }
-    return LOADS[self.tagName]?.includes(attribute) && stash(self, attribute, String(value)) ? `data-${attribute}` : undefined;
+    const waiting = LOADS[self.tagName]?.includes(attribute) && stash(self, attribute, String(value));
+    return waiting ? `data-${attribute}` : undefined;
   }
 
   function enforceIt(): void {
