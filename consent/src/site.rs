@@ -442,10 +442,12 @@ impl SiteConfig {
             })
             .flat_map(|(service, mark)| {
                 service.hosts.iter().flat_map(move |host| {
-                    let ends: &[&str] = match host.contains('/') {
-                        false => &["/*"],
-                        true if host.ends_with('*') => &[""],
-                        true => &["", "/"],
+                    let ends: &[&str] = if !host.contains('/') {
+                        &["/*"]
+                    } else if host.ends_with('*') {
+                        &[""]
+                    } else {
+                        &["", "/"]
                     };
                     ends.iter().map(move |end| format!("{mark}{host}{end}"))
                 })

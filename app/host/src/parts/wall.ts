@@ -142,8 +142,10 @@ PARTS.push((host) => {
       type.set!.call(tag, 'text/plain');
     }
     // Known by its place from now on, so that a withdrawal reaches it; by its category where it has one.
-    if (marked == FOREIGN ? answer != FOREIGN || 'assentHost' in dataset : answer == HELD && !dataset.assentHost?.startsWith(SERVICE)) {
-      dataset.assentHost = marked == FOREIGN ? place : '';
+    if (marked == FOREIGN) {
+      if (answer != FOREIGN || 'assentHost' in dataset) dataset.assentHost = place;
+    } else if (answer == HELD && !dataset.assentHost?.startsWith(SERVICE)) {
+      dataset.assentHost = '';
     }
     if (answer != HELD) return false;
     count++;
@@ -174,11 +176,18 @@ PARTS.push((host) => {
     (node as ParentNode | null)?.querySelectorAll?.<HTMLElement>(TAGS).forEach((tag) => hold(tag));
   }
 
-  /** The shadow roots of the page, as far as they can be seen; only those that are still of use. */
+  /** The shadow roots of the page, as far as they can be seen and are of use still. */
   const roots = new Set<WeakRef<ShadowRoot>>();
   const seen = new WeakSet<ShadowRoot>();
   const observer = new MutationObserver((mutations) => {
-    for (const { addedNodes } of mutations) addedNodes.forEach(look);
+    // What the parser adds it tells one by one, and most of it was seen with what it stands in.
+    const done = new Set<Node | null>();
+    for (const { addedNodes } of mutations) {
+      for (const node of addedNodes) {
+        if (!done.has(node.parentNode)) look(node);
+        done.add(node);
+      }
+    }
   });
 
   /** Holds what is in a root, and what comes into it. */
@@ -298,7 +307,8 @@ PARTS.push((host) => {
       if (attribute == 'rel') hold(self, String(value));
       if (!FETCHES.test((self as HTMLLinkElement).rel)) return undefined;
     }
-    return LOADS[self.tagName]?.includes(attribute) && stash(self, attribute, String(value)) ? `data-${attribute}` : undefined;
+    const waiting = LOADS[self.tagName]?.includes(attribute) && stash(self, attribute, String(value));
+    return waiting ? `data-${attribute}` : undefined;
   }
 
   function enforceIt(): void {
