@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { banner, control, dialog, follow, settle, world } from '../harness.mjs';
+import { acknowledged, banner, control, dialog, follow, settle, world } from '../harness.mjs';
 
 let shop;
 before(async () => (shop = await world()));
@@ -103,7 +103,7 @@ for (const width of [320, 375]) {
     await settle(page);
     const size = (locator) => locator.evaluate((element) => getComputedStyle(element).fontSize);
     assert.equal(await size(banner(page)), '32px');
-    assert.equal(await size(control(page, 'accept')), '30px');
+    assert.equal(await size(control(page, 'accept')), '32px');
     assert.equal(await overflow(page), 0);
     assert.deepEqual(await cut(banner(page)), []);
     assert.equal(await inside(page, banner(page)), true);
@@ -198,7 +198,7 @@ for (const width of [320, 375]) {
     const visitor = await shop.visitor();
     const shopped = await visitor.open();
     await control(shopped, 'accept').click();
-    await shopped.waitForFunction(() => localStorage.getItem('assent-shop-outbox') === '[]');
+    await acknowledged(shopped);
     const { record } = await visitor.consent();
     const [owner, page] = await signedIn();
     await page.setViewportSize({ width, height: 640 });

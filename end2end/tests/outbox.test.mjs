@@ -209,6 +209,10 @@ test('however many choices wait, none is dropped, and those of one moment keep t
   const { key } = await visitor.chosen();
   await shop.server.start();
   await until(async () => (await left(page)) === 0, 'the outbox to empty', 60_000);
-  await arrived(key, ids);
+  // In order: each names the one before.
+  for (const [at, id] of ids.entries()) {
+    const stored = await shop.server.record('shop', id, key);
+    assert.equal(stored?.record.previous, at ? ids[at - 1] : null);
+  }
   await visitor.close();
 });

@@ -349,6 +349,21 @@ for (const colorScheme of ['light', 'dark']) {
   });
 }
 
+test('a tag that runs only without consent goes by its service, too', async () => {
+  shop.page('/negated', { head: script('data-category="!targeting" data-service="meta-pixel"', 'connect.facebook.net/en_US/fbevents.js'), body: '' });
+  const visitor = await shop.visitor();
+  const page = await visitor.open('/negated');
+  await hasRun(page, ['pixel']);
+  await page.evaluate(() => window.assent.set({ targeting: true, services: { 'meta-pixel': false } }));
+  await page.reload();
+  await hasRun(page, ['pixel']);
+  await page.evaluate(() => window.assent.set({ services: { 'meta-pixel': true } }));
+  await page.reload();
+  await settle(page);
+  assert.deepEqual(await ran(page), []);
+  await visitor.close();
+});
+
 test('a new revision with other services still reads the choice; asked again, what was refused stays refused', async () => {
   const loader = async () => (await fetch(`${shop.server.url}/s/shop.js`)).headers.get('etag');
   const publish = async (change) => {
@@ -392,20 +407,5 @@ test('a new revision with other services still reads the choice; asked again, wh
   await settle(page);
   assert.deepEqual(await ran(page), []);
   assert.equal((await choice(page)).services, undefined);
-  await visitor.close();
-});
-
-test('a tag that runs only without consent goes by its service, too', async () => {
-  shop.page('/negated', { head: script('data-category="!targeting" data-service="meta-pixel"', 'connect.facebook.net/en_US/fbevents.js'), body: '' });
-  const visitor = await shop.visitor();
-  const page = await visitor.open('/negated');
-  await hasRun(page, ['pixel']);
-  await page.evaluate(() => window.assent.set({ targeting: true, services: { 'meta-pixel': false } }));
-  await page.reload();
-  await hasRun(page, ['pixel']);
-  await page.evaluate(() => window.assent.set({ services: { 'meta-pixel': true } }));
-  await page.reload();
-  await settle(page);
-  assert.deepEqual(await ran(page), []);
   await visitor.close();
 });
