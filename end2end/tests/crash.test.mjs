@@ -52,7 +52,7 @@ const audited = async () => (await promisify(execFile)(BINARY, ['audit', '--data
 
 test(`no acknowledged record is lost or doubled by ${KILLS} times kill -9`, { timeout: 600_000 + KILLS * 30_000 }, async () => {
   const loader = await (await fetch(`${server.url}/s/shop.js`)).text();
-  const notice = /"n":"([0-9a-f]{64})"/.exec(loader)[1];
+  const notice = /\bn:'([0-9a-f]{64})'/.exec(loader)[1];
   const jwks = await (await fetch(`${server.url}/.well-known/jwks.json`)).json();
   const keys = createLocalJWKSet(jwks);
   const acknowledged = [];

@@ -21,7 +21,7 @@ async function survives(server, fill, free) {
   await server.publish(config(ORIGIN));
   await server.start();
   const loader = await (await fetch(`${server.url}/s/shop.js`)).text();
-  const notice = /"n":"([0-9a-f]{64})"/.exec(loader)[1];
+  const notice = /\bn:'([0-9a-f]{64})'/.exec(loader)[1];
   const post = (body) =>
     fetch(`${server.url}/v1/sites/shop/records`, { method: 'POST', headers: { origin: ORIGIN, 'content-type': 'text/plain' }, body: JSON.stringify(body) });
   const acknowledged = [];

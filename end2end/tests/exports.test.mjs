@@ -26,7 +26,7 @@ before(async () => {
   await server.publish(config);
   await server.start();
   const loader = await (await fetch(`${server.url}/s/shop.js?lang=en`)).text();
-  notice = loader.match(/"n":"([0-9a-f]{64})"/)[1];
+  notice = loader.match(/\bn:'([0-9a-f]{64})'/)[1];
 });
 after(() => server?.close());
 

@@ -29,7 +29,7 @@ before(async () => {
   await server.start();
   log = `${server.url}/v1/sites/shop/log`;
   const loader = await (await fetch(`${server.url}/s/shop.js`)).text();
-  const notice = /"n":"([0-9a-f]{64})"/.exec(loader)[1];
+  const notice = /\bn:'([0-9a-f]{64})'/.exec(loader)[1];
   for (let number = 0; number < RECORDS; number++) {
     const body = submission(notice);
     const answer = await fetch(`${server.url}/v1/sites/shop/records`, {

@@ -24,7 +24,7 @@ before(async () => {
   await server.publish(config(ORIGIN));
   await server.start();
   const loader = await (await fetch(`${server.url}/s/shop.js`)).text();
-  notice = /"n":"([0-9a-f]{64})"/.exec(loader)[1];
+  notice = /\bn:'([0-9a-f]{64})'/.exec(loader)[1];
   await store(3);
   await writeFile(join(folder, 'keys.json'), await (await fetch(`${server.url}/.well-known/jwks.json`)).text());
   await configure([`${server.url}/v1/sites/shop/log`]);

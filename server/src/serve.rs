@@ -341,6 +341,8 @@ async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
         demo,
     });
     app.published.refresh(store.as_ref()).await?;
+    // Before anything says that the server is there.
+    let ending = Ending::listen()?;
     greet(&app, &owner, listen).await?;
 
     let (stop, stopped) = watch::channel(false);
@@ -353,11 +355,11 @@ async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
         let (app, stopped) = (Arc::clone(&app), stopped.clone());
         async move { retention::run(&app, stopped).await }
     });
-    let mut ending = stopped;
+    let mut stopped = stopped;
     let served = tokio::spawn(listen::serve(listener, router(Arc::clone(&app)), async move {
-        ended(&mut ending).await;
+        ended(&mut stopped).await;
     }));
-    told_to_end().await?;
+    ending.told().await;
     println!("Ending …");
     let _ = stop.send(true);
     if tokio::time::timeout(GRACE, served).await.is_err() {
@@ -459,13 +461,26 @@ async fn ended(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-async fn told_to_end() -> Result<(), Failure> {
-    let mut terminate =
-        unix::signal(unix::SignalKind::terminate()).map_err(other("cannot wait for signals"))?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result.map_err(other("cannot wait for signals")),
-        _ = terminate.recv() => Ok(()),
+/// Ctrl-C and SIGTERM, from now on: before, either kills the process.
+struct Ending {
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
+}
+
+impl Ending {
+    fn listen() -> Result<Self, Failure> {
+        let signal = |kind| unix::signal(kind).map_err(other("cannot wait for signals"));
+        Ok(Self {
+            interrupt: signal(unix::SignalKind::interrupt())?,
+            terminate: signal(unix::SignalKind::terminate())?,
+        })
+    }
+
+    async fn told(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 

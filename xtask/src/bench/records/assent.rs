@@ -85,10 +85,11 @@ impl Records {
         let loader = Connection::open(address)?.get("/s/demo.js?lang=en", "")?;
         let loader = String::from_utf8(loader.body)?;
         let value = |name: &str, end: char| {
-            let (_, rest) = loader.split_once(name)?;
+            let (_, settings) = loader.rsplit_once("})({")?;
+            let (_, rest) = settings.split_once(name)?;
             rest.split(end).next().map(str::to_owned)
         };
-        match (value("\"r\":", ','), value("\"n\":\"", '"')) {
+        match (value(",r:", ','), value(",n:'", '\'')) {
             (Some(revision), Some(notice)) => Ok(Self {
                 revision,
                 notice,
