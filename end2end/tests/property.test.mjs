@@ -67,9 +67,12 @@ function markup(tag) {
   }
 }
 
-/** The service decides in place of the categories; what the choice does not name follows its category. */
+/** The service decides in place of the categories; what the choice does not name follows its category. With a negated mark
+    it runs only without the service. */
 const may = ({ marks, service }, granted) =>
-  service ? (granted.services?.[service] ?? granted[SERVICES[service]]) : marks.every((mark) => (mark.startsWith('!') ? !granted[mark.slice(1)] : mark === 'necessary' || granted[mark]));
+  service
+    ? !!(granted.services?.[service] ?? granted[SERVICES[service]]) !== marks.some((mark) => mark.startsWith('!'))
+    : marks.every((mark) => (mark.startsWith('!') ? !granted[mark.slice(1)] : mark === 'necessary' || granted[mark]));
 
 const isEmbed = ({ kind }) => kind === 'image' || kind === 'frame';
 

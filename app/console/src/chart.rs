@@ -51,6 +51,10 @@ pub(crate) fn axis(max: u64) -> Axis {
     }
 }
 
+fn counted(bars: usize) -> String {
+    format!("{bars} {}", if bars == 1 { "bar" } else { "bars" })
+}
+
 /// One bar: a day, or several where the days are too many for the width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bar {
@@ -139,9 +143,9 @@ pub(crate) fn chart(days: &[DayCounts]) -> AnyView {
     let unit = unit(days.len());
     let sum = total(days);
     let description = format!(
-        "{} bars, one per {unit}. In sum {} accepted all, {} mixed, {} rejected all, on {} page views with \
+        "{}, one per {unit}. In sum {} accepted all, {} mixed, {} rejected all, on {} page views with \
          the banner. The highest bar shows {}. Every number is in the table by day.",
-        bars.len(),
+        counted(bars.len()),
         number(sum.accepted_all),
         number(sum.mixed),
         number(sum.rejected_all),
@@ -193,8 +197,8 @@ pub(crate) fn opt_in(days: &[DayCounts], category: Category, name: &str) -> AnyV
         _ => "Nobody decided.".to_owned(),
     };
     let description = format!(
-        "{} bars, one per {unit} with decisions. {span} Every number is in the table by day.",
-        rates.count(),
+        "{}, one per {unit} with decisions. {span} Every number is in the table by day.",
+        counted(rates.count()),
     );
     let [title_id, text_id] = ["title", "text"].map(|part| format!("opt-in-{}-{part}", category.id()));
     let drawn = bars

@@ -198,11 +198,11 @@ function surface(): void {
     requestAnimationFrame(() => setTimeout(gate.ready));
     rest(() => {
       // Who has chosen since needs no dialog any more.
-      if (!gate.runs()) gate.translate().then(clean, () => {});
+      if (!gate.runs()) gate.translate().then(erase, () => {});
       else {
         if (asks()) prefetch();
         // What was stored before, or for a choice that has expired.
-        clean();
+        erase();
       }
       // Records of a choice whose cookie has gone since.
       send();
