@@ -119,7 +119,7 @@ fn a_day_without_decisions_has_no_opt_in_rate() {
     let html = rates(&fixture.page());
     let (_, chart) = html.split_once("id=\"opt-in-targeting-title\"").unwrap();
     let (chart, _) = chart.split_once("</svg>").unwrap();
-    assert!(chart.contains(">1 bars"), "{chart}");
+    assert!(chart.contains(">1 bar, "), "{chart}");
     let seen = text(chart);
     assert!(seen.contains("19 Nov 2026: nobody decided"), "{seen}");
     assert!(seen.contains("20 Nov 2026: 0.0 %, 0 of 4 decided"), "{seen}");
