@@ -291,7 +291,8 @@ function begin(): void {
         keep(...choice);
         write(stored);
       }
-      tabs?.postMessage(stored);
+      // Of nothing else: what the cookie says here may be older than what another tab has just chosen.
+      if (choice || !stored) tabs?.postMessage(stored);
       resume();
       clean();
     });
