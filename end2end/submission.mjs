@@ -9,6 +9,9 @@ function uuid7() {
   return bytes.toString('hex').replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, '$1-$2-$3-$4-$5');
 }
 
+/** The notice that a loader shows: its hash. */
+export const noticeOf = (loader) => /\bn:'([0-9a-f]{64})'/.exec(loader)[1];
+
 /** A new subject's record of a choice made on revision 1, where this notice was shown. */
 export const submission = (notice) => ({
   id: uuid7(),

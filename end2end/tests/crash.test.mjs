@@ -12,7 +12,7 @@ import { compactVerify, createLocalJWKSet } from 'jose';
 
 import { BINARY, Server } from '../server.mjs';
 import { config } from '../site.mjs';
-import { submission } from '../submission.mjs';
+import { noticeOf, submission } from '../submission.mjs';
 
 const ORIGIN = 'http://shop.test';
 const CONNECTIONS = 16;
@@ -52,7 +52,7 @@ const audited = async () => (await promisify(execFile)(BINARY, ['audit', '--data
 
 test(`no acknowledged record is lost or doubled by ${KILLS} times kill -9`, { timeout: 600_000 + KILLS * 30_000 }, async () => {
   const loader = await (await fetch(`${server.url}/s/shop.js`)).text();
-  const notice = /\bn:'([0-9a-f]{64})'/.exec(loader)[1];
+  const notice = noticeOf(loader);
   const jwks = await (await fetch(`${server.url}/.well-known/jwks.json`)).json();
   const keys = createLocalJWKSet(jwks);
   const acknowledged = [];

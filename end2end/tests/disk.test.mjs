@@ -9,7 +9,7 @@ import { test } from 'node:test';
 
 import { BINARY, Server, until } from '../server.mjs';
 import { config } from '../site.mjs';
-import { submission } from '../submission.mjs';
+import { noticeOf, submission } from '../submission.mjs';
 
 const ORIGIN = 'http://shop.test';
 const OPTIONS = ['--records-per-minute', '0', '--proofs-per-minute', '0'];
@@ -21,7 +21,7 @@ async function survives(server, fill, free) {
   await server.publish(config(ORIGIN));
   await server.start();
   const loader = await (await fetch(`${server.url}/s/shop.js`)).text();
-  const notice = /\bn:'([0-9a-f]{64})'/.exec(loader)[1];
+  const notice = noticeOf(loader);
   const post = (body) =>
     fetch(`${server.url}/v1/sites/shop/records`, { method: 'POST', headers: { origin: ORIGIN, 'content-type': 'text/plain' }, body: JSON.stringify(body) });
   const acknowledged = [];

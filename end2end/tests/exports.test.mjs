@@ -8,6 +8,7 @@ import Ajv from 'ajv/dist/2020.js';
 
 import { Server } from '../server.mjs';
 import * as site from '../site.mjs';
+import { noticeOf } from '../submission.mjs';
 
 const ORIGIN = 'http://shop.test';
 const ajv = new Ajv({ allErrors: true, strictTypes: false });
@@ -26,7 +27,7 @@ before(async () => {
   await server.publish(config);
   await server.start();
   const loader = await (await fetch(`${server.url}/s/shop.js?lang=en`)).text();
-  notice = loader.match(/\bn:'([0-9a-f]{64})'/)[1];
+  notice = noticeOf(loader);
 });
 after(() => server?.close());
 

@@ -11,7 +11,7 @@ import { after, before, test } from 'node:test';
 
 import { BINARY, Server, until } from '../server.mjs';
 import { config } from '../site.mjs';
-import { submission } from '../submission.mjs';
+import { noticeOf, submission } from '../submission.mjs';
 
 const ORIGIN = 'http://shop.test';
 const RECORDS = 40;
@@ -29,7 +29,7 @@ before(async () => {
   await server.start();
   log = `${server.url}/v1/sites/shop/log`;
   const loader = await (await fetch(`${server.url}/s/shop.js`)).text();
-  const notice = /\bn:'([0-9a-f]{64})'/.exec(loader)[1];
+  const notice = noticeOf(loader);
   for (let number = 0; number < RECORDS; number++) {
     const body = submission(notice);
     const answer = await fetch(`${server.url}/v1/sites/shop/records`, {

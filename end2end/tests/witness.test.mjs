@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 
 import { BINARY, Server, until } from '../server.mjs';
 import { config } from '../site.mjs';
-import { submission } from '../submission.mjs';
+import { noticeOf, submission } from '../submission.mjs';
 
 const ORIGIN = 'http://shop.test';
 
@@ -24,7 +24,7 @@ before(async () => {
   await server.publish(config(ORIGIN));
   await server.start();
   const loader = await (await fetch(`${server.url}/s/shop.js`)).text();
-  notice = /\bn:'([0-9a-f]{64})'/.exec(loader)[1];
+  notice = noticeOf(loader);
   await store(3);
   await writeFile(join(folder, 'keys.json'), await (await fetch(`${server.url}/.well-known/jwks.json`)).text());
   await configure([`${server.url}/v1/sites/shop/log`]);
