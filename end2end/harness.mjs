@@ -29,14 +29,18 @@ function prepared(body, policy, scripts) {
   return body.replace('<meta charset', `<script${nonce ? ` nonce="${nonce}"` : ''}>${scripts.join('\n')}</script>$&`);
 }
 
-/** A page server for any host: `pages` maps a path to `{ body, type, headers }`. */
+/** A page server for any host: `pages` maps a path to `{ body, type, headers }`; where a body is a list, its parts come
+    half a second apart. */
 async function pageServer(world) {
   const pages = new Map([['/shop.css', { body: site.CSS, type: 'text/css' }]]);
   const server = http.createServer((request, response) => {
     const found = pages.get(new URL(request.url, 'http://page').pathname);
     response.writeHead(found ? 200 : 404, { 'content-type': `${found?.type ?? 'text/html'}; charset=utf-8`, ...found?.headers });
-    const body = found?.body ?? '<!doctype html><title>Not found</title>';
-    response.end(found?.type ? body : prepared(body, found?.headers?.['content-security-policy'], world.scripts));
+    const [first, ...rest] = [found?.body ?? '<!doctype html><title>Not found</title>'].flat();
+    response.write(found?.type ? first : prepared(first, found?.headers?.['content-security-policy'], world.scripts));
+    const send = () => (rest.length ? (response.write(rest.shift()), setTimeout(send, 500)) : response.end());
+    if (rest.length) setTimeout(send, 500);
+    else response.end();
   });
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
   return { pages, server, port: server.address().port };

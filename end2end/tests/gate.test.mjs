@@ -12,7 +12,9 @@ const RECORD = '019a0000-0000-7000-8000-000000000001';
 /** The translation, and the gate of the sites with a choice per service, from which it is made, or the other one. */
 async function gates(name = 'gate-services') {
   const { instance } = await WebAssembly.instantiate(await readFile(new URL(`${name}.wasm`, assets)), {});
-  return [instance.exports, await import(new URL('gate.js', assets))];
+  return [instance.exports, await import(new URL('gate.js', assets))].map(
+    ({ memory, a: allowed, b: buffer, c: choose, e: erased, g: google, k: cookie, r: released, s: start }) => ({ memory, allowed, buffer, choose, erased, google, cookie, released, start }),
+  );
 }
 
 function put(gate, text) {

@@ -21,9 +21,19 @@ const MIXED = [
 ].join('\n');
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'quick', 'deferred', 'module'];
 
+/** A page that comes in three parts: the first two end in the middle of an inline script. */
+const inParts = (tag) => [
+  `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Parts</title><link rel="icon" href="data:,">${tag}</head><body>
+<script type="text/plain" data-category="performance">${push('begin')};`,
+  `\n${push('middle')};`,
+  `\n${push('end')};</script>${held('', push('after'))}<p>The end</p></body></html>`,
+];
+
 let shop;
 before(async () => {
   shop = await world();
+  shop.pages.set('/parts', { body: inParts(shop.tag()) });
+  shop.pages.set('/parts-sync', { body: inParts(shop.tag('')) });
   shop.page('/mixed', { head: MIXED, body: '' });
   shop.page('/mixed-sync', { tag: shop.tag(''), head: MIXED, body: `<script>${push('page')}</script>` });
 });
@@ -117,3 +127,16 @@ test('a tag of two categories needs both, an unknown category is never released'
   assert.deepEqual(await ran(page), ['necessary', 'both']);
   await visitor.close();
 });
+
+for (const path of ['/parts', '/parts-sync']) {
+  test(`an inline script that comes in parts runs when it is whole, ${path}`, async () => {
+    const visitor = await shop.visitor();
+    const first = await visitor.open('/mixed');
+    await control(first, 'accept').click();
+    await hasRun(first, NAMES);
+    const page = await visitor.open(path);
+    await hasRun(page, ['begin', 'middle', 'end', 'after']);
+    assert.deepEqual(await ran(page), ['begin', 'middle', 'end', 'after']);
+    await visitor.close();
+  });
+}

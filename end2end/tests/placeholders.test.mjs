@@ -291,6 +291,22 @@ test('a framework may take away either', async () => {
   await visitor.close();
 });
 
+test('a copy of the page, as one that was kept for going back, brings no second one', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open('/film');
+  await placeholder(page).waitFor();
+  await page.evaluate(() => {
+    const main = document.querySelector('main');
+    main.outerHTML = main.outerHTML;
+  });
+  await settle(page);
+  assert.equal(await placeholder(page).count(), 1);
+  await button(page, 'Load once').click();
+  await until(() => asked(visitor) === 1, 'the film');
+  assert.equal(await placeholder(page).count(), 0);
+  await visitor.close();
+});
+
 test('a strict Content Security Policy lets it stand', async () => {
   const policy = `default-src 'none'; script-src ${shop.server.origin}; connect-src ${shop.server.origin}; frame-src https:; style-src 'none'`;
   shop.page('/strict', { head: '', body: film(), headers: { 'content-security-policy': policy } });

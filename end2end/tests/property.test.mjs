@@ -27,7 +27,7 @@ const CATEGORIES = ['performance', 'functional', 'targeting'];
 const SERVICES = { 'google-analytics': 'performance', hotjar: 'performance', youtube: 'functional', 'meta-pixel': 'targeting', 'tag-manager': 'targeting' };
 const KINDS = ['inline', 'external', 'async', 'defer', 'module', 'image', 'frame'];
 /** How a tag comes into the page; all but the first after a number of the visitor's choices. */
-const WAYS = ['markup', 'append', 'innerHTML', 'template', 'moved'];
+const WAYS = ['markup', 'append', 'innerHTML', 'template', 'moved', 'removed'];
 
 function plan(roll, by_service) {
   const some = () => Object.keys(SERVICES).filter(() => roll(3) === 0);
@@ -39,7 +39,9 @@ function plan(roll, by_service) {
     // Scripts that come by innerHTML never run, in any browser.
     if (way === 'innerHTML' && !['image', 'frame'].includes(kind)) way = 'append';
     const service = by_service && roll(2) ? Object.keys(SERVICES)[roll(5)] : undefined;
-    return { name: `t${at}`, marks, service, kind, way, at: way === 'markup' ? 0 : roll(3) };
+    const from = way === 'markup' ? 0 : roll(3);
+    // Taken away before the next choice, or the one after it.
+    return { name: `t${at}`, marks, service, kind, way, at: from, gone: way === 'removed' ? from + 1 + roll(2) : undefined };
   });
   const choices = Array.from({ length: 1 + roll(3) }, () => ({
     ...Object.fromEntries(CATEGORIES.map((category) => [category, roll(2) === 0])),
@@ -83,7 +85,7 @@ const isEmbed = ({ kind }) => kind === 'image' || kind === 'frame';
 const expected = (tags, states) =>
   Object.fromEntries(
     tags.map((tag) => {
-      const free = states.map((granted, at) => at >= tag.at && may(tag, granted));
+      const free = states.map((granted, at) => at >= tag.at && !(at >= tag.gone) && may(tag, granted));
       const times = free.filter((now, at) => now && !free[at - 1]).length;
       return [tag.name, [free.at(-1) ? 1 : 0, isEmbed(tag) ? times : Math.min(times, 1)]];
     }),
@@ -104,10 +106,11 @@ after(async () => {
 const add = (page, tags, at) =>
   page.evaluate(
     (list) => {
-      for (const { html, way } of list) {
+      for (const { name, html, way } of list) {
         const template = document.createElement('template');
         template.innerHTML = html;
         const node = template.content.firstElementChild;
+        node.id = name;
         if (way === 'template') document.body.append(template.content.cloneNode(true));
         else if (way === 'innerHTML') document.body.appendChild(document.createElement('div')).innerHTML = html;
         else document.body.append(node);
@@ -115,7 +118,7 @@ const add = (page, tags, at) =>
         if (way === 'moved') document.body.prepend(node);
       }
     },
-    tags.filter((tag) => tag.way !== 'markup' && tag.at === at).map((tag) => ({ html: markup(tag), way: tag.way })),
+    tags.filter((tag) => tag.way !== 'markup' && tag.at === at).map((tag) => ({ name: tag.name, html: markup(tag), way: tag.way })),
   );
 
 for (let number = 0; number < PAGES; number++) {
@@ -137,6 +140,8 @@ for (let number = 0; number < PAGES; number++) {
         await page.waitForFunction(() => window.assent);
         await add(page, tags, 0);
         for (const [at, choice] of choices.entries()) {
+          const gone = tags.filter((tag) => tag.gone === at + 1).map(({ name }) => name);
+          await page.evaluate((gone) => gone.forEach((id) => document.getElementById(id)?.remove()), gone);
           await page.evaluate((choice) => window.assent.set(choice), choice);
           granted = choice;
           states.push(granted);

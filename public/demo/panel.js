@@ -18,8 +18,9 @@ function tags() {
   const ran = new Set((window.__demo ?? []).map(({ name }) => name));
   const found = new Map();
   for (const element of document.querySelectorAll("[data-demo]")) {
-    const held = element.type === "text/plain" || (element.dataset.src !== undefined && !element.getAttribute("src"));
-    const { demo: name, category } = element.dataset;
+    const { demo: name, category, src } = element.dataset;
+    // A script stays as it is when another runs what it says.
+    const held = element.type === "text/plain" ? !window.assent?.choice()[category] : src !== undefined && !element.getAttribute("src");
     const before = found.get(name);
     found.set(name, { name, category: category ?? before?.category, held: held || !!before?.held });
   }

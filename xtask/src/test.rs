@@ -101,13 +101,14 @@ fn in_browsers(environment: &[(&'static str, String)]) -> Result {
 
 /// Files of browser tests that run in all engines, without their extension. The others
 /// test what is the same in every engine, or measure by what only one of the drivers can do.
-const EVERYWHERE: [&str; 21] = [
+const EVERYWHERE: [&str; 22] = [
     "api",
     "center",
     "choice",
     "csp",
     "embeds",
     "first-visit",
+    "frameworks",
     "google",
     "marks",
     "objections",

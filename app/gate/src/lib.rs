@@ -4,6 +4,8 @@
 //! the loader and to be compiled synchronously. Every decision is made in `assent_consent`; none is made
 //! here. The host writes UTF-8 into the buffer with `TextEncoder.encodeInto` and passes its length; lengths
 //! beyond the buffer count as the buffer's end, so that no argument can make the gate read elsewhere.
+//!
+//! What is exported goes by one letter: every byte is on every first visit. `app/host/src/gate.ts` has the same list.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 #![cfg(target_arch = "wasm32")]
 
@@ -74,7 +76,7 @@ fn take_services(text: &'static [u8]) -> &'static [u8] {
 }
 
 /// Address of the buffer.
-#[unsafe(no_mangle)]
+#[unsafe(export_name = "b")]
 pub extern "C" fn buffer() -> *const u8 {
     (&raw const BUFFER).cast()
 }
@@ -83,7 +85,7 @@ pub extern "C" fn buffer() -> *const u8 {
 /// bits 0 and 1 the signals that the browser sends, bits 2 and 3 those that the rule honours. Returns the bits of the
 /// decision. With the feature `services` a space and the list of services may follow the cookie's value, and bit 6
 /// says that the choice has exceptions.
-#[unsafe(no_mangle)]
+#[unsafe(export_name = "s")]
 pub extern "C" fn start(
     len: usize,
     model: u8,
@@ -125,7 +127,7 @@ pub extern "C" fn start(
 
 /// Takes the visitor's choice of categories and returns what is granted now. Its exceptions count once `start` has
 /// read them from the cookie.
-#[unsafe(no_mangle)]
+#[unsafe(export_name = "c")]
 pub extern "C" fn choose(bits: u8) -> u32 {
     grant(Categories::granted(bits).into());
     u32::from(granted().categories().bits())
@@ -133,33 +135,33 @@ pub extern "C" fn choose(bits: u8) -> u32 {
 
 /// Whether a tag whose `data-category` stands in the buffer may run: 1, or 0 if it has to wait, or 2 if the
 /// attribute names no categories.
-#[unsafe(no_mangle)]
+#[unsafe(export_name = "r")]
 pub extern "C" fn released(len: usize) -> u32 {
     tag::is_released(text(0, len), granted().categories()).map_or(2, u32::from)
 }
 
 /// Whether a stored item has to go: the buffer holds the list of declared items, then the item's name.
-#[unsafe(no_mangle)]
+#[unsafe(export_name = "e")]
 pub extern "C" fn erased(list_len: usize, name_len: usize) -> bool {
     erase::is_erased(text(0, list_len), text(list_len, name_len), granted())
 }
 
 /// Whether what loads from a place may load: the buffer holds the list of declared hosts, then the place. 1, or 0 if
 /// it has to wait, or 2 if nothing declares it.
-#[unsafe(no_mangle)]
+#[unsafe(export_name = "a")]
 pub extern "C" fn allowed(list_len: usize, place_len: usize) -> u32 {
     erase::is_allowed(text(0, list_len), text(list_len, place_len), granted()).map_or(2, u32::from)
 }
 
 /// The granted types of Google Consent Mode, as bits.
-#[unsafe(no_mangle)]
+#[unsafe(export_name = "g")]
 pub extern "C" fn google() -> u32 {
     u32::from(signals::google(granted().categories()))
 }
 
 /// Writes the cookie's value for the present choice over the buffer, which holds the subject key and the
 /// record's id, and returns its length. The codes of the choice's exceptions, which are the host's to add, may follow.
-#[unsafe(no_mangle)]
+#[unsafe(export_name = "k")]
 pub extern "C" fn cookie(revision: u32, now_s: u32) -> usize {
     let mut key = [0; KEY_LEN];
     key.copy_from_slice(text(0, KEY_LEN));

@@ -2,25 +2,25 @@
 import { HELD } from './answer';
 import { loader, server } from './loader';
 
-/** What the gate exports; see app/gate. */
+/** What the gate exports, in one letter each; see app/gate/src/lib.rs for what they do. */
 interface Gate {
   memory: { buffer: ArrayBuffer };
-  buffer(): number;
-  start(
-    len: number,
-    model: number,
-    defaults: number,
-    flags: number,
-    validFrom: number,
-    expiry: number,
-    now: number,
-  ): number;
-  choose(bits: number): number;
-  released(len: number): number;
-  erased(listLen: number, nameLen: number): number;
-  allowed(listLen: number, placeLen: number): number;
-  google(): number;
-  cookie(revision: number, now: number): number;
+  /** `allowed` */
+  a(listLen: number, placeLen: number): number;
+  /** `buffer` */
+  b(): number;
+  /** `choose` */
+  c(bits: number): number;
+  /** `erased` */
+  e(listLen: number, nameLen: number): number;
+  /** `google` */
+  g(): number;
+  /** `cookie` */
+  k(revision: number, now: number): number;
+  /** `released` */
+  r(len: number): number;
+  /** `start` */
+  s(len: number, model: number, defaults: number, flags: number, validFrom: number, expiry: number, now: number): number;
 }
 
 /** Size of the gate's buffer in bytes. */
@@ -33,43 +33,25 @@ export const CHOSEN = 32;
 export const EXCEPTIONS = 64;
 
 /** Seconds since 1970. */
-export const now = (): number => Math.floor(Date.now() / 1000);
+export const now = (): number => (Date.now() / 1000) >>> 0;
 
 let gate: Gate | undefined;
 let refused = false;
-
-function code(): Uint8Array<ArrayBuffer> {
-  const text = loader.g;
-  const bytes = new Uint8Array(text.length);
-  for (let at = bytes.length; at--; ) bytes[at] = text.charCodeAt(at);
-  return bytes;
-}
-
-function up({ exports }: WebAssembly.Instance): void {
-  gate = exports as unknown as Gate;
-  start('');
-}
 
 /** Brings the gate up where WebAssembly runs, before the parser goes on. False where there is none. */
 export function compile(): boolean {
   if (!gate && !refused) {
     try {
-      up(new WebAssembly.Instance(new WebAssembly.Module(code())));
+      const text = loader.g;
+      const code = new Uint8Array(text.length);
+      for (let at = code.length; at--; ) code[at] = text.charCodeAt(at);
+      gate = new WebAssembly.Instance(new WebAssembly.Module(code)).exports as unknown as Gate;
+      start('');
     } catch {
       refused = true;
     }
   }
   return !!gate;
-}
-
-/** Likewise, but compiles beside the page, which does not wait. */
-export async function ready(): Promise<void> {
-  try {
-    const { instance } = await WebAssembly.instantiate(code());
-    gate || up(instance);
-  } catch {
-    // Whoever needs the gate tries once more, and goes on without.
-  }
 }
 
 /** Whether the browser runs WebAssembly here. */
@@ -86,7 +68,7 @@ export async function translate(): Promise<void> {
 
 /** Writes text into the gate's buffer and returns its length in bytes, -1 if it does not fit. */
 function put(text: string): number {
-  const view = new Uint8Array(gate!.memory.buffer, gate!.buffer(), LEN_MAX);
+  const view = new Uint8Array(gate!.memory.buffer, gate!.b(), LEN_MAX);
   const { read, written } = new TextEncoder().encodeInto(text, view);
   return read < text.length ? -1 : written;
 }
@@ -100,7 +82,7 @@ export const objections = (): { dnt: boolean; gpc: boolean } => ({
 /** Decides from the cookie's value, empty without one; the answer holds the granted categories, ASK and CHOSEN. */
 export function start(cookie: string): number {
   const { dnt, gpc } = objections();
-  return gate!.start(
+  return gate!.s(
     Math.max(put(cookie + (loader.o ?? '')), 0),
     loader.m,
     loader.d,
@@ -112,7 +94,7 @@ export function start(cookie: string): number {
 }
 
 /** Takes a choice and returns what is granted now. */
-export const choose = (bits: number): number => gate!.choose(bits);
+export const choose = (bits: number): number => gate!.c(bits);
 
 /** Before the first choice: marks that wait in any case, so that the gate need not be brought up for them. */
 const WAITS = /^\s*((performance|functional|targeting)\s*)+$/;
@@ -121,7 +103,7 @@ const WAITS = /^\s*((performance|functional|targeting)\s*)+$/;
 export function released(category: string): number {
   if (!gate && WAITS.test(category)) return HELD;
   const len = compile() ? put(category) : -1;
-  return len < 0 ? HELD : gate!.released(len);
+  return len < 0 ? HELD : gate!.r(len);
 }
 
 /** Whether the stored item `name` has to go. */
@@ -129,7 +111,7 @@ export function erased(list: string, name: string): boolean {
   const len = put(list + name);
   // The name stays in the buffer behind the list.
   const listLen = put(list);
-  return len >= 0 && !!gate!.erased(listLen, len - listLen);
+  return len >= 0 && !!gate!.e(listLen, len - listLen);
 }
 
 /** Whether what loads from `place`, a host or a host with a path, may load: HELD, FREE, or FOREIGN if nothing in the
@@ -138,15 +120,15 @@ export function allowed(list: string, place: string): number {
   const len = compile() ? put(list + place) : -1;
   if (len < 0) return HELD;
   const listLen = put(list);
-  return gate!.allowed(listLen, len - listLen);
+  return gate!.a(listLen, len - listLen);
 }
 
 /** Granted types of Google Consent Mode, as bits. */
-export const google = (): number => gate!.google();
+export const google = (): number => gate!.g();
 
 /** The cookie's value for the categories of the present choice; its exceptions may follow, after a point. */
 export function cookie(revision: number, at: number, key: string, record: string): string {
   put(key + record);
-  const len = gate!.cookie(revision, at);
-  return new TextDecoder().decode(new Uint8Array(gate!.memory.buffer, gate!.buffer(), len));
+  const len = gate!.k(revision, at);
+  return new TextDecoder().decode(new Uint8Array(gate!.memory.buffer, gate!.b(), len));
 }

@@ -42,7 +42,7 @@ export interface Host {
   markup?(text: string): string;
   /** As `assent.set`, of single services; a part fills this in where the site offers a choice per service. */
   set?(wanted: Parameters<Assent['set']>[0], method: 'api' | 'embed'): void;
-  /** Embeds that the visitor has loaded without a choice for their category. */
+  /** Embeds that the visitor has loaded without a choice for their category, and scripts that have been run. */
   once: WeakSet<Element>;
   /** Whether a tag with this `data-category` may run: HELD, FREE or FOREIGN. */
   released(category: string): number;

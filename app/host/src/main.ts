@@ -16,7 +16,7 @@ const OPTIONAL = ['performance', 'functional', 'targeting'] as const;
 type Choice = Partial<Record<(typeof OPTIONAL)[number], boolean>>;
 type Method = 'banner' | 'dialog' | 'api' | 'embed';
 
-const page = window as { assent?: Assent & { q?: [string, never[]][] } };
+const page = window as { assent?: Assent & { q?: [string, never[]][] }; Turbo?: { cache: { clear(): void } } };
 const queue = page.assent?.q;
 
 let stored = read(cookies);
@@ -71,7 +71,11 @@ function changed(before: number, store?: () => void): void {
   clean();
   const detail = choice();
   emit('change', detail);
-  if (before & 15 & ~state) emit('withdrawn', detail);
+  if (before & 15 & ~state) {
+    // Its copies of pages hold frames that load again with them.
+    page.Turbo?.cache.clear();
+    emit('withdrawn', detail);
+  }
 }
 
 /** Takes a choice; the cookie is to be written still. */
@@ -165,9 +169,10 @@ const assent: Assent = {
     let named;
     OPTIONAL.forEach((category, at) => {
       const on = wanted[category];
-      if (on == undefined) return;
-      named = true;
-      bits = on ? bits | (2 << at) : bits & ~(2 << at);
+      if (on != undefined) {
+        named = true;
+        bits = (bits & ~(2 << at)) | (+!!on << (at + 1));
+      }
     });
     if (named) decide(bits, 'api');
   },
@@ -195,17 +200,18 @@ function surface(): void {
     placed = true;
     ask();
     // What the next click needs.
-    requestAnimationFrame(() => setTimeout(gate.ready));
+    requestAnimationFrame(() => setTimeout(gate.compile));
     rest(() => {
       // Who has chosen since needs no dialog any more.
-      if (!gate.runs()) gate.translate().then(erase, () => {});
-      else {
-        if (asks()) prefetch();
-        // What was stored before, or for a choice that has expired.
-        erase();
-      }
-      // Records of a choice whose cookie has gone since.
-      send();
+      if (gate.runs() && asks()) prefetch();
+      // With what was stored before, or for a choice that has expired, and records of a choice whose cookie has gone
+      // since. Who brings no cookie at all brings nothing else, and the browser is slow to open its storage.
+      gated(() => {
+        if (cookies) {
+          erase();
+          send();
+        }
+      }, send);
     });
   } else if (document.readyState != 'loading') {
     placed = true;

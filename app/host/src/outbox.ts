@@ -52,7 +52,8 @@ let last = 0;
 
 /** A UUID of version 7 (RFC 9562), greater than the one before. */
 export function uuid(): string {
-  const time = (last = Math.max(Date.now(), last + 1)).toString(16).padStart(12, '0');
+  // Eleven digits until the year 2527.
+  const time = `0${(last = Math.max(Date.now(), last + 1)).toString(16)}`;
   const digits = random(9);
   return `${time.slice(0, 8)}-${time.slice(8)}-7${digits.slice(0, 3)}-8${digits.slice(3, 6)}-${digits.slice(6)}`;
 }

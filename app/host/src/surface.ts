@@ -25,7 +25,6 @@ let root: HTMLElement | undefined;
 let dialog: Promise<[Dialog, { dialog_css: string }]> | undefined;
 let opened = false;
 let counted = false;
-let returns = 9;
 
 const banner = (): HTMLElement | null | undefined => root?.querySelector('.assent-banner');
 
@@ -56,8 +55,12 @@ function place(): HTMLElement {
     root.id = 'assent';
     root.lang = loader.l;
   }
-  // First in the body, so that Tab reaches the banner first; again, if a framework replaced the body.
-  if (!root.isConnected) document.body.prepend(root);
+  if (!root.isConnected) {
+    // What Turbo brings back is a copy of what stood there then.
+    document.querySelector('div#assent')?.remove();
+    // First in the body, so that Tab reaches the banner first; again, if a framework replaced the body.
+    document.body?.prepend(root);
+  }
   return root;
 }
 
@@ -103,9 +106,10 @@ export function settle(): void {
 /** Whether the banner or the dialog holds this element. */
 export const holds = (element: Element): boolean => !!root?.contains(element);
 
-/** Puts the surface back where a framework removed it. */
+/** Puts the surface back where a framework removed it: with the next frame, so that nobody sees it gone, and a script that
+    removes it again and again does not stop the page. */
 export function hold(): void {
-  if (root && !root.isConnected && document.body && returns-- > 0) place();
+  if (root && !root.isConnected) requestAnimationFrame(place);
 }
 
 /** Brings the dialog's files into the browser's cache, running nothing. */

@@ -4,6 +4,7 @@ import { emit } from './events';
 import { allowed, released } from './gate';
 import { EMBEDS, HOLDABLE } from './holdable';
 import { loader } from './loader';
+import { renew } from './renew';
 
 /** Marked by the owner, or held by the inline stub because of its host. */
 const MARKED = '[data-category],[data-assent-host]';
@@ -20,7 +21,8 @@ export const before: (() => void)[] = [];
 /** Run after each look at the page, told whether any embed is held. */
 export const after: ((embeds: boolean) => void)[] = [];
 
-/** Embeds that the visitor has loaded without a choice for their category. */
+/** What no choice holds any more: embeds that the visitor has loaded without one for their category, scripts that have
+    been run. */
 export const once = new WeakSet<Element>();
 
 /** Whether a marked tag may run: HELD, FREE or FOREIGN. */
@@ -35,24 +37,30 @@ let running = 0;
 /** How often the gate was applied: a script that it releases may make a choice, which applies it anew. */
 let turns = 0;
 
+/** Whether an inline script was not released because the parser may not be through with it. */
+let cut = false;
+
 /** Releases, in document order, every held tag whose categories are granted, and holds embeds whose are not. */
 export function apply(): void {
   let waits = false;
   const turn = ++turns;
+  const reading = document.readyState == 'loading';
+  cut = false;
   for (const first of before) first();
   const going: HTMLElement[] = [];
   for (const tag of document.querySelectorAll<HTMLElement>(MARKED)) {
-    // A script that ran meanwhile may have had this one released by a choice of its own.
+    // A script that ran meanwhile may have taken this one away.
     if (!tag.isConnected || !tag.matches(HOLDABLE)) continue;
     const answer = answerFor(tag);
     if (!(tag instanceof HTMLScriptElement)) {
       if (answer == FREE) embed(tag, true);
       else if (answer == HELD) going.push(tag);
-    } else if (answer == FREE) {
+    } else if (answer == FREE && !once.has(tag)) {
       const src = tag.getAttribute('src') ?? tag.dataset.src;
       const parallel = src && (tag.hasAttribute('async') || tag.noModule);
       const late = tag.dataset.type == 'module' || (src && tag.hasAttribute('defer'));
-      if (late && !parallel && document.readyState == 'loading') continue;
+      // The parser may be in the middle of the page's last element, and an inline script is as long as it has read.
+      if (reading && ((late && !parallel) || (!src && (cut = [...document.all].pop() == tag)))) continue;
       waits ||= !src && !late && running > 0;
       if (!waits || parallel) run(tag, src, !late && !parallel);
     }
@@ -86,19 +94,19 @@ function listen(): void {
 }
 
 /** After a released script has run. */
-function ran(): void {
+function ran(script: HTMLScriptElement): void {
+  script.remove();
   if (window.onload != onload) tell('load', (onload = window.onload));
 }
 
-/** Runs a held script in its place. `blocks`: inline scripts after it wait for it, as in a parsed page. */
+/** Runs what a held script says, behind it. The held one stays as it is: whoever made it may look for it, as React, which
+    fails where it is gone, and Turbo, which runs what it finds in its copies of a page. `blocks`: inline scripts after
+    it wait for it, as in a parsed page. */
 function run(held: HTMLScriptElement, src: string | undefined, blocks: boolean): void {
   const script = document.createElement('script');
-  for (const { name, value } of held.attributes) {
-    try {
-      if (!/^(data-)?(type|src)$/.test(name)) script.setAttribute(name, value);
-    } catch {
-      // The parser takes names that scripts may not set, as a quotation mark too many.
-    }
+  for (const attribute of held.attributes) {
+    // As nodes: the parser takes names that scripts may not set, as a quotation mark too many.
+    if (!/^((data-)?(type|src)$|on)/.test(attribute.name)) script.setAttributeNode(attribute.cloneNode() as Attr);
   }
   script.type = held.dataset.type ?? '';
   script.nonce = held.nonce;
@@ -110,7 +118,7 @@ function run(held: HTMLScriptElement, src: string | undefined, blocks: boolean):
   if (src) {
     if (blocks) running++;
     const settled = ({ type }: Event) => {
-      ran();
+      ran(script);
       // Whoever inserted the held script listens on that one.
       held.dispatchEvent(new Event(type));
       if (blocks) {
@@ -118,8 +126,7 @@ function run(held: HTMLScriptElement, src: string | undefined, blocks: boolean):
         apply();
       }
     };
-    script.onload = settled;
-    script.onerror = settled as OnErrorEventHandler;
+    script.onload = script.onerror = settled as OnErrorEventHandler & typeof settled;
     script.src = src;
   } else {
     // The parser is not where the script stands: what it writes would take the place of the whole page.
@@ -131,9 +138,10 @@ function run(held: HTMLScriptElement, src: string | undefined, blocks: boolean):
       end = lastChild ?? end;
     };
   }
-  held.replaceWith(script);
-  if (!src) ran();
-  emit('released', script);
+  once.add(held);
+  held.after(script);
+  if (!src) ran(script);
+  emit('released', held);
   document.write = write;
   document.writeln = writeln;
 }
@@ -171,13 +179,11 @@ function embed(tag: HTMLElement, free: boolean): void {
       tag.removeAttribute(name);
     }
   }
-  // What goes gets a fresh element, because a frame whose `src` goes keeps its document. Only now: a picture
-  // asks for its `src` out of the page too, the copy at once and the old one when its sources go.
-  const next = free ? tag : (tag.cloneNode(true) as HTMLElement);
-  if (!free) tag.replaceWith(next);
-  emit(free ? 'released' : 'held', next);
+  // A frame whose `src` goes keeps its document.
+  if (!free) renew(tag);
+  emit(free ? 'released' : 'held', tag);
   // A player that has found no source does not look again by itself.
-  const player = next.closest<HTMLMediaElement>('video,audio');
+  const player = tag.closest<HTMLMediaElement>('video,audio');
   if (player && tag != player) player.load();
 }
 
@@ -185,7 +191,7 @@ function embed(tag: HTMLElement, free: boolean): void {
 export function watch(changed: () => void): void {
   new MutationObserver((mutations) => {
     changed();
-    let found: unknown;
+    let found: unknown = cut;
     for (const { addedNodes } of mutations) {
       // By index: iterators and callbacks take several times as long, and pages add many nodes.
       for (let at = addedNodes.length; at--; ) {

@@ -42,7 +42,7 @@ function line(tag: HTMLElement, host: Host): Line {
     reason = 'the loader';
   } else if (host.once.has(tag)) {
     decision = 'released';
-    reason = 'loaded once by the visitor';
+    reason = tag.tagName == 'SCRIPT' ? 'has run' : 'loaded once by the visitor';
   } else if (assentHost || category !== undefined) {
     const answer = host.answerFor(tag);
     const name = assentHost?.startsWith(SERVICE)

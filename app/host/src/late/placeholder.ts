@@ -268,6 +268,9 @@ export function placeholders(host: Host): void {
         held.set(embed, from);
       }
     }
+    // A copy, of a page that was kept as it stood.
+    const own = new Set<Element>(boxes.values());
+    for (const box of document.querySelectorAll('.assent-placeholder')) if (!own.has(box)) box.remove();
     for (const [embed, box] of boxes) {
       if (held.has(embed)) continue;
       const focused = box.contains(document.activeElement);

@@ -27,17 +27,12 @@ const policy = (window as { trustedTypes?: Policies }).trustedTypes?.createPolic
   createScriptURL: same,
 });
 
-/** Gives the host, which makes the script that runs of what a held one says, trusted objects to read. The held one is
-    thrown away with them. */
+/** Gives the host, which makes the script that runs of what a held one says, trusted objects to read. */
 function dress(held: HTMLScriptElement): void {
-  const native = { text: held.text, src: held.getAttribute('src') ?? held.dataset.src, attributes: [...held.attributes] };
-  const attributes = native.attributes.map(({ name, value }) => ({
-    name,
-    value: name.startsWith('on') ? policy!.createScript(value) : value,
-  }));
+  const src = held.getAttribute('src') ?? held.dataset.src;
   const getAttribute = (name: string) =>
-    name == 'src' && native.src ? policy!.createScriptURL(native.src) : Element.prototype.getAttribute.call(held, name);
-  for (const [name, value] of Object.entries({ text: policy!.createScript(native.text), attributes, getAttribute })) {
+    name == 'src' && src ? policy!.createScriptURL(src) : Element.prototype.getAttribute.call(held, name);
+  for (const [name, value] of Object.entries({ text: policy!.createScript(held.text), getAttribute })) {
     Object.defineProperty(held, name, { configurable: true, value });
   }
 }
@@ -59,8 +54,8 @@ if (policy) {
     host.before.push(() => {
       for (const held of document.querySelectorAll<HTMLScriptElement>(`script[type="text/plain"]${MARKED}`)) {
         // As they were, should they have changed.
-        for (const name of ['text', 'attributes', 'getAttribute']) delete (held as unknown as Record<string, unknown>)[name];
-        if (host.answerFor(held) == FREE) dress(held);
+        for (const name of ['text', 'getAttribute']) delete (held as unknown as Record<string, unknown>)[name];
+        if (!host.once.has(held) && host.answerFor(held) == FREE) dress(held);
       }
       // Their addresses may be trusted objects only; the host knows no others than text.
       for (const tag of document.querySelectorAll<HTMLElement>(`:is(object,embed)${MARKED}`)) {

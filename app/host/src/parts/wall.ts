@@ -4,6 +4,7 @@
  */
 import { FOREIGN, FREE, HELD } from '../answer';
 import { HOLDABLE } from '../holdable';
+import { renew } from '../renew';
 import { rest } from '../rest';
 import { SERVICE } from '../services';
 import type { Host } from '../host';
@@ -229,7 +230,7 @@ PARTS.push((host) => {
       delete dataset.type;
     }
     // A script, or a link by its sizes, is looked at again when it comes into its place.
-    if (script || tag.tagName == 'LINK') tag.parentNode!.insertBefore(tag, tag.nextSibling);
+    if (script || tag.tagName == 'LINK') renew(tag);
     host.emit('released', tag);
   }
 
@@ -260,7 +261,7 @@ PARTS.push((host) => {
     const before = count;
     hold(tag);
     // A frame keeps its document otherwise.
-    if (count > before) tag.replaceWith(tag.cloneNode(true));
+    if (count > before) renew(tag);
   }
 
   const told = new WeakSet<Element>();
@@ -269,7 +270,7 @@ PARTS.push((host) => {
   function tell(): void {
     document.querySelectorAll<HTMLElement>('[data-assent-host]').forEach((tag) => {
       const { assentHost } = tag.dataset;
-      if (told.has(tag) || assentHost!.startsWith(SERVICE) || (!assentHost && !stashed.has(tag))) return;
+      if (told.has(tag) || host.once.has(tag) || assentHost!.startsWith(SERVICE) || (!assentHost && !stashed.has(tag))) return;
       if (tag.tagName == 'SCRIPT' ? held(tag) : host.answerFor(tag) == HELD) host.emit('held', tag);
     });
   }

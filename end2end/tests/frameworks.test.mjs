@@ -1,0 +1,246 @@
+// Pages that React, Vue and Turbo draw, with the libraries themselves: what they add is held and released, what they
+// take away or bring back breaks nothing and runs no more often than they mean it to.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { banner, control, errors, ran, settle, until, world } from '../harness.mjs';
+import { ROOT } from '../server.mjs';
+
+const VENDOR = 'https://tags.vendor.example';
+const note = (name) => `(window.ran ??= []).push('${name}')`;
+const reopen = (page) => page.locator('#assent [data-assent="settings"]');
+
+/** Draws `#app` anew for each view: `draw('film')`. A frame, a picture and two scripts stand directly in what changes. */
+const REACT = `
+import { createElement as h, Fragment, StrictMode, useEffect, useState } from 'react';
+import { createRoot } from 'react-dom/client';
+function Shop() {
+  const [view, draw] = useState('home');
+  const [times, again] = useState(0);
+  useEffect(() => { window.draw = draw; window.again = () => again((times) => times + 1); }, []);
+  if (view == 'home') return h('h2', null, 'Home ', times);
+  return h(Fragment, null,
+    h('h2', null, 'Film ', times),
+    h('iframe', { title: 'Film', 'data-category': 'functional', 'data-src': '${VENDOR}/embed/film' }),
+    h('img', { alt: '', 'data-category': 'targeting', 'data-src': '${VENDOR}/film.gif' }),
+    h('script', { type: 'text/plain', 'data-category': 'targeting', dangerouslySetInnerHTML: { __html: "${note('film')}" } }),
+    h('script', { type: 'text/plain', 'data-category': 'targeting', src: '${VENDOR}/film.js?name=film.js' }));
+}
+createRoot(document.getElementById('app')).render(h(StrictMode, null, h(Shop)));`;
+
+const VUE = `
+const { createApp, h, ref, Fragment } = Vue;
+createApp({
+  setup() {
+    const view = ref('home'), times = ref(0);
+    window.draw = (to) => (view.value = to);
+    window.again = () => times.value++;
+    return () => view.value == 'home' ? h('h2', 'Home ' + times.value) : [
+      h('h2', 'Film ' + times.value),
+      h('iframe', { title: 'Film', 'data-category': 'functional', 'data-src': '${VENDOR}/embed/film' }),
+      h('img', { alt: '', 'data-category': 'targeting', 'data-src': '${VENDOR}/film.gif' }),
+      h('script', { type: 'text/plain', 'data-category': 'targeting', innerHTML: "${note('film')}" }),
+      h('script', { type: 'text/plain', 'data-category': 'targeting', src: '${VENDOR}/film.js?name=film.js' })];
+  },
+}).mount('#app');`;
+
+async function bundled(source) {
+  const { build } = createRequire(join(ROOT, 'package.json'))('esbuild');
+  const { outputFiles } = await build({
+    stdin: { contents: source, resolveDir: join(ROOT, 'end2end') },
+    bundle: true,
+    minify: true,
+    write: false,
+    define: { 'process.env.NODE_ENV': '"production"' },
+  });
+  return outputFiles[0].text;
+}
+
+let shop;
+before(async () => {
+  shop = await world();
+  const library = (path) => readFileSync(join(ROOT, 'end2end/node_modules', path), 'utf8');
+  const script = (path, body) => shop.pages.set(path, { body, type: 'text/javascript' });
+  script('/react.js', await bundled(REACT));
+  script('/vue.js', `${library('vue/dist/vue.global.prod.js')}\n${VUE}`);
+  script('/turbo.js', library('@hotwired/turbo/dist/turbo.es2017-umd.js'));
+  for (const name of ['react', 'vue']) {
+    shop.page(`/${name}`, { head: '', body: `<div id="app"></div><script src="/${name}.js"></script>` });
+  }
+  const head = `<script src="/turbo.js" defer></script>
+<script type="text/plain" data-category="targeting">${note('head')}</script>
+<script type="text/plain" data-category="targeting" src="${VENDOR}/head.js?name=head.js"></script>`;
+  for (const [name, other] of ['ab', 'ba']) {
+    const body = `<script>(window.shown ??= []).push('${name}')</script>
+<a id="on" href="/turbo-${other}">On</a>
+<script type="text/plain" data-category="targeting">${note(name)}</script>
+<img alt="" data-category="targeting" data-src="${VENDOR}/${name}.gif">
+<iframe title="Film" width="560" height="315" data-category="functional" data-src="${VENDOR}/embed/${name}"></iframe>`;
+    shop.page(`/turbo-${name}`, { head, body });
+  }
+});
+after(() => shop?.close());
+
+/** Opens a page that has to live through the whole test: a reload would lose the mark. */
+async function open(visitor, path) {
+  const page = await visitor.open(path);
+  await banner(page).waitFor();
+  await page.evaluate(() => void (window.marked = true));
+  return page;
+}
+
+const lives = async (page) => {
+  assert.ok(await page.evaluate(() => window.marked), 'the page was not loaded anew');
+  assert.deepEqual(await errors(page), []);
+};
+
+/** What vendors were asked for since `from`, as paths, sorted. */
+const asked = (from) =>
+  shop.recorder.requests
+    .slice(from)
+    .filter(({ host }) => host.endsWith('vendor.example'))
+    .map(({ path }) => path.split('?')[0])
+    .sort();
+
+/** Waits until nothing but the view's heading is there: neither what it brought nor what stood in for it. */
+const bare = (page) => until(async () => (await page.locator('#app *').count()) === 1, 'an empty view');
+
+for (const name of ['react', 'vue']) {
+  const draw = async (page, view) => {
+    await page.evaluate((view) => window.draw(view), view);
+    await page.locator('#app h2', { hasText: view }).waitFor();
+  };
+
+  test(`${name}: what a view brings waits, is released once, and goes with the view`, async () => {
+    const from = shop.recorder.requests.length;
+    const visitor = await shop.visitor();
+    const page = await open(visitor, `/${name}`);
+    await page.waitForFunction(() => window.draw);
+    await draw(page, 'film');
+    await settle(page);
+    assert.deepEqual(asked(from), []);
+    await control(page, 'accept').click();
+    const film = ['/embed/film', '/film.gif', '/film.js'];
+    await until(async () => asked(from).length === 3 && (await ran(page)).length === 2, 'the film');
+    await page.evaluate(() => window.again());
+    await settle(page);
+    assert.deepEqual(asked(from), film);
+    assert.deepEqual((await ran(page)).sort(), ['film', 'film.js']);
+    // The library finds what it has made, and takes it away.
+    await draw(page, 'home');
+    await bare(page);
+    await lives(page);
+    // What it makes anew runs anew, at once.
+    await draw(page, 'film');
+    await until(async () => (await ran(page)).length === 4, 'the film once more');
+    await lives(page);
+    await visitor.close();
+  });
+
+  test(`${name}: what a withdrawal takes back the view can still take away`, async () => {
+    const visitor = await shop.visitor();
+    const page = await open(visitor, `/${name}`);
+    await page.waitForFunction(() => window.draw);
+    await draw(page, 'film');
+    await control(page, 'accept').click();
+    await page.locator('#app iframe[src]').waitFor({ state: 'attached' });
+    await until(async () => (await ran(page)).length === 2, 'the scripts');
+    await page.evaluate(() => window.assent.withdraw());
+    await page.waitForFunction(() => !document.querySelector('#app [src*="embed"],#app img[src]'));
+    await draw(page, 'home');
+    await bare(page);
+    await lives(page);
+    await visitor.close();
+  });
+}
+
+/** Follows the page's link, or goes back, and waits for the page `name`. */
+async function visit(page, name, how = () => page.locator('#on').click()) {
+  await how();
+  await page.waitForFunction((name) => location.pathname === `/turbo-${name}` && document.querySelector(`#on:not([href$="-${name}"])`) && !document.documentElement.hasAttribute('data-turbo-preview'), name);
+}
+const back = (page) => () => page.evaluate(() => history.back());
+
+test('Turbo: scripts of the head run once, those of a body whenever Turbo shows it', async () => {
+  const from = shop.recorder.requests.length;
+  const visitor = await shop.visitor();
+  const page = await open(visitor, '/turbo-a');
+  await visit(page, 'b');
+  await settle(page);
+  assert.deepEqual(asked(from), []);
+  await control(page, 'accept').click();
+  await until(async () => (await ran(page)).length === 3 && asked(from).length === 3, 'the tags');
+  await page.evaluate(() => (window.shown = []));
+  await visit(page, 'a');
+  await visit(page, 'b', back(page));
+  await settle(page);
+  // Turbo runs what a body holds whenever it shows one, also for the moment until the page's present form has come.
+  const shown = await page.evaluate(() => window.shown);
+  assert.deepEqual(shown.filter((name) => name === 'b'), ['b']);
+  assert.deepEqual((await ran(page)).sort(), [...shown, 'b', 'head', 'head.js'].sort());
+  assert.deepEqual(asked(from).filter((path) => path === '/head.js'), ['/head.js']);
+  await lives(page);
+  await visitor.close();
+});
+
+test('Turbo: what it kept of a page before a withdrawal runs and loads no more', async () => {
+  const visitor = await shop.visitor();
+  const page = await open(visitor, '/turbo-a');
+  await control(page, 'accept').click();
+  await page.waitForFunction(() => document.querySelector('iframe')?.src && window.ran?.length === 3);
+  await visit(page, 'b');
+  await page.waitForFunction(() => window.ran.length === 4);
+  await page.evaluate(() => window.assent.withdraw());
+  await settle(page);
+  const from = shop.recorder.requests.length;
+  await visit(page, 'a', back(page));
+  await settle(page);
+  assert.deepEqual(asked(from), []);
+  assert.equal((await ran(page)).length, 4);
+  await lives(page);
+  await visitor.close();
+});
+
+test('Turbo: one banner on every page, gone for good after the choice; the control stays, however far the visitor goes', async () => {
+  const visitor = await shop.visitor();
+  const page = await open(visitor, '/turbo-a');
+  await visit(page, 'b');
+  await visit(page, 'a', back(page));
+  await banner(page).waitFor();
+  assert.equal(await page.locator('.assent-banner').count(), 1);
+  await visit(page, 'b');
+  await control(page, 'reject').click();
+  await reopen(page).waitFor();
+  for (const [at, name] of [...'abababababab'].entries()) {
+    await visit(page, name, at % 3 ? undefined : back(page));
+    await reopen(page).waitFor();
+    assert.deepEqual([await page.locator('.assent-banner').count(), await page.locator('.assent-reopen').count()], [0, 1], `visit ${at} ${name}`);
+  }
+  await reopen(page).click();
+  await page.locator('#assent dialog').waitFor();
+  await lives(page);
+  await visitor.close();
+});
+
+test('Turbo: one placeholder for each embed, and its buttons work, also on the way back', async () => {
+  const from = shop.recorder.requests.length;
+  const visitor = await shop.visitor();
+  const page = await open(visitor, '/turbo-a');
+  await control(page, 'reject').click();
+  const boxes = page.locator('.assent-placeholder');
+  await boxes.first().waitFor();
+  await visit(page, 'b');
+  await boxes.first().waitFor();
+  await visit(page, 'a', back(page));
+  await settle(page);
+  assert.equal(await boxes.count(), 1);
+  await boxes.locator('button').first().click();
+  await until(() => asked(from).length, 'the frame');
+  assert.deepEqual(asked(from), ['/embed/a']);
+  assert.equal(await boxes.count(), 0);
+  await lives(page);
+  await visitor.close();
+});
