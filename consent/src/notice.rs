@@ -492,6 +492,12 @@ fn own_service(config: &SiteConfig, rule: &Rule, texts: &Texts) -> NoticeService
                 &texts.own_center_kept,
             ),
             item(
+                "-outbox",
+                ItemKind::Cookie,
+                &texts.own_outbox,
+                &texts.own_outbox_kept,
+            ),
+            item(
                 "-outbox-*",
                 ItemKind::LocalStorage,
                 &texts.own_outbox,
@@ -547,8 +553,8 @@ mod tests {
         );
         let names: Vec<_> = own.items.iter().map(|item| item.name.as_str()).collect();
         let id = &config.id;
-        let expected =
-            ["", "-center", "-outbox-*", "-receipt", "-once"].map(|suffix| format!("assent-{id}{suffix}"));
+        let expected = ["", "-center", "-outbox", "-outbox-*", "-receipt", "-once"]
+            .map(|suffix| format!("assent-{id}{suffix}"));
         assert_eq!(names, expected);
         assert_eq!(
             own.items[0].lifetime,
@@ -564,7 +570,7 @@ mod tests {
         let shown = categories(&config, &config.rules[0], &texts, "en");
         assert_eq!(
             shown[0].services[0].items.len(),
-            4,
+            5,
             "what is not used is not stored"
         );
     }

@@ -79,7 +79,7 @@ function forget(site: string): void {
   for (const domain of ['', ...labels.map((_, at) => `;domain=${labels.slice(at).join('.')}`)]) {
     document.cookie = `${name}=;max-age=0;path=/${domain}`;
   }
-  document.cookie = `${name}-center=;max-age=0;path=/`;
+  for (const more of ['center', 'outbox']) document.cookie = `${name}-${more}=;max-age=0;path=/`;
   try {
     for (const item of Object.keys(localStorage)) {
       if (item == `${name}-receipt` || item.startsWith(`${name}-outbox-`)) localStorage.removeItem(item);

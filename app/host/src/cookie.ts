@@ -13,7 +13,8 @@ function domains(): string[] {
   return [...labels.map((_, at) => `;domain=${labels.slice(at).join('.')}`).slice(0, -1).reverse(), ''];
 }
 
-function put(name: string, value: string, age: number, domain: string, path = '/'): void {
+/** Writes a cookie for `age` seconds; `domain` is what `domains` gives. */
+export function put(name: string, value: string, age: number, domain: string, path = '/'): void {
   document.cookie =
     `${name}=${value};max-age=${age};path=${path}${domain};samesite=lax` +
     (location.protocol == 'https:' ? ';secure' : '');

@@ -7,7 +7,7 @@ import { emit, on } from './events';
 import { signal } from './google';
 import { late, parts, type Host, type Services } from './host';
 import { NAME, cookies, element, loader, server } from './loader';
-import { post, receipt, send, uuid, random } from './outbox';
+import { OUTBOX, post, receipt, send, uuid, random } from './outbox';
 import { rest } from './rest';
 import { ask, asks, center, count, hold, holds, news, open, prefetch, preload, settle, style } from './surface';
 import { after, answerFor, apply, before, byHost, once, watch } from './tags';
@@ -231,13 +231,13 @@ function resume(): void {
   apply();
   resumed = true;
   surface();
-  // Not urgent, and the browser is slow to open its storage: after the next paint, and only for a visitor who has
-  // decided. Before that nothing waits in the outbox, and the first choice erases what is left over.
+  // Not urgent: after the next paint, and only for a visitor who has decided. Before that nothing waits in the outbox,
+  // and the first choice erases what is left over.
   if (stored) {
     requestAnimationFrame(() =>
       setTimeout(() => {
         clean();
-        send();
+        if (cookies.includes(OUTBOX)) send();
       }),
     );
   }
@@ -341,7 +341,8 @@ if (language && !language.startsWith(loader.l) && !element.src.includes('?')) {
   document.addEventListener('click', click);
   for (const type of ['pointerover', 'focusin']) document.addEventListener(type, near);
   document.addEventListener('visibilitychange', refresh as EventListener);
-  addEventListener('pageshow', refresh as EventListener);
+  // Of a page that was kept; at first it has just read its cookies.
+  rest(() => addEventListener('pageshow', refresh as EventListener));
   addEventListener('online', send);
   if (tabs) tabs.onmessage = refresh;
   const start = () => {

@@ -1,9 +1,13 @@
 /** Keeps each consent record until the server has acknowledged it. */
-import { NAME, api } from './loader';
+import { put } from './cookie';
+import { NAME, api, loader } from './loader';
+
+/** The cookie that says that records may wait: who has none need not open the browser's storage, which takes long. */
+export const OUTBOX = `${NAME}-outbox`;
 
 /** Beginning of the names under which records wait, each under its own: tabs that write at the same time would take an
     item from each other that held them all. */
-const WAITS = `${NAME}-outbox-`;
+const WAITS = `${OUTBOX}-`;
 const RECEIPT = `${NAME}-receipt`;
 
 /** Stands in for localStorage where the browser refuses it, or where it is full. */
@@ -66,6 +70,7 @@ export function post(id: string, record: object): void {
   const name = WAITS + id;
   const body = JSON.stringify(record);
   if (!remember(name, body)) memory[name] = body;
+  put(OUTBOX, '1', loader.e * 86400, '');
   send();
 }
 
@@ -73,7 +78,8 @@ export function post(id: string, record: object): void {
     with it; anything else, such as a proxy's page, leaves it where it is. */
 export function send(): void {
   const [name] = waiting();
-  if (!name || sending) return;
+  if (!name) return put(OUTBOX, '', 0, '');
+  if (sending) return;
   sending = true;
   fetch(`${api}records`, { method: 'POST', body: memory[name] ?? recall(name), keepalive: true })
     .then(async (answer) => {

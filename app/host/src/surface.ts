@@ -68,11 +68,10 @@ function place(): HTMLElement {
 export function ask(): void {
   if (framed) return;
   place().insertAdjacentHTML('afterbegin', loader.h);
-  // Counted when the page is at rest, so that it delays neither paint nor click; or when the visitor leaves first.
-  const later = () => setTimeout(count, 1000);
-  later();
-  document.addEventListener('prerenderingchange', later);
-  addEventListener('pagehide', count);
+  // Counted when the page is at rest, so that it delays neither paint nor click; or when the visitor leaves first, or
+  // comes to what was rendered ahead.
+  for (const type of ['prerenderingchange', 'visibilitychange']) document.addEventListener(type, count);
+  setTimeout(count, 1000);
   emit('shown');
 }
 
@@ -93,13 +92,12 @@ export function settle(): void {
   banner()?.remove();
   if (!framed && !document.querySelector('[data-assent="settings"]')) {
     const control = document.createElement('button');
-    control.type = 'button';
     control.className = 'assent-reopen';
     control.dataset.assent = 'settings';
     control.textContent = loader.p;
     place().prepend(control);
     // Focus needs the layout, and what was just released should not wait for it.
-    if (focused) requestAnimationFrame(() => control.focus({ preventScroll: true }));
+    if (focused) requestAnimationFrame(() => control.focus());
   }
 }
 

@@ -22,9 +22,9 @@ pub fn html(texts: &Texts, language: &str, policy_url: &str) -> String {
                 <p>{text}<a href=policy_url.to_owned()>{texts.policy_link.clone()}</a></p>
             </div>
             <div class="assent-actions">
-                <button type="button" data-assent-do="accept">{texts.accept_all.clone()}</button>
-                <button type="button" data-assent-do="reject">{texts.reject_all.clone()}</button>
-                <button type="button" data-assent-do="settings">{texts.settings.clone()}</button>
+                <button data-assent-do="accept">{texts.accept_all.clone()}</button>
+                <button data-assent-do="reject">{texts.reject_all.clone()}</button>
+                <button data-assent-do="settings">{texts.settings.clone()}</button>
             </div>
         </section>
     }
@@ -63,7 +63,7 @@ mod tests {
         assert!(!html.contains("<!"), "{html}");
         assert!(!html.contains("style="), "{html}");
         assert!(!html.contains("data-hk"), "{html}");
-        assert_eq!(html.matches("<button type=\"button\" data-assent-do=").count(), 3);
+        assert_eq!(html.matches("<button data-assent-do=").count(), 3);
     }
 
     #[test]

@@ -1,7 +1,14 @@
 //! The thread that appends. A batch is a hundred small statements; handing each over to a thread of sqlx's and back
 //! takes longer than SQLite takes for it, so the whole batch goes over at once.
 
-use std::{path::Path, sync::mpsc, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
 
 use assent_store::{Result, StoreError};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
@@ -21,6 +28,8 @@ pub(crate) struct Thread {
     work: mpsc::Sender<Work>,
     /// Answers when the connection is closed.
     closed: oneshot::Receiver<()>,
+    /// Something was not answered: the thread is ending, if it has not ended yet.
+    failed: AtomicBool,
 }
 
 impl Thread {
@@ -52,7 +61,11 @@ impl Thread {
                 let _ = closing.send(());
             })
             .map_err(|error| StoreError::Database(error.into()))?;
-        Ok(Self { work, closed })
+        Ok(Self {
+            work,
+            closed,
+            failed: AtomicBool::new(false),
+        })
     }
 
     /// Does this in one transaction, which is rolled back if it fails. Whoever stops waiting does not stop it.
@@ -60,7 +73,10 @@ impl Thread {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let ended = || StoreError::Database("the thread that appends has ended".into());
+        let ended = || {
+            self.failed.store(true, Ordering::Relaxed);
+            StoreError::Database("the thread that appends has ended".into())
+        };
         let (answer, done) = oneshot::channel();
         let work = Box::new(move |connection: &mut Connection| {
             let _ = answer.send(in_transaction(connection, work));
@@ -71,7 +87,7 @@ impl Thread {
 
     /// Whether it can do nothing any more, because what it did panicked.
     pub(crate) fn has_ended(&mut self) -> bool {
-        self.closed.try_recv() != Err(TryRecvError::Empty)
+        *self.failed.get_mut() || self.closed.try_recv() != Err(TryRecvError::Empty)
     }
 
     /// Ends the connection, after what was asked for before.
