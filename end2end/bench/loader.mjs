@@ -1,6 +1,7 @@
 // Assent beside its peers on one page, in one run, interleaved. Prints a Markdown table of medians.
 //
-// ROUNDS (default 15) sets how often each variant is visited under each profile; ASSENT_BIN the server.
+// ROUNDS (default 15) sets how often each variant is visited under each profile; ASSENT_BIN the server; VARIANTS, names
+// between commas, which of them (all; assent and orejime have to be among them).
 import { cpus } from 'node:os';
 
 import { start } from '../engines/chromium.mjs';
@@ -187,7 +188,8 @@ try {
   pages = await serve(loader);
   await new Promise((done) => pages.listen(port, '127.0.0.1', done));
   browser = await start();
-  const all = Object.entries(variants(loader));
+  const wanted = process.env.VARIANTS?.split(',');
+  const all = Object.entries(variants(loader)).filter(([name]) => wanted?.includes(name) ?? true);
   console.log(`Chromium ${browser.version()}, ${cpus().length} × ${cpus()[0].model}, medians of ${ROUNDS} visits each, interleaved.`);
   console.log('vanilla-cookieconsent 3.1.0 (hideFromBots: false), orejime 3.2.1, brotli 11, all from 127.0.0.1.');
   for (const [title, profile] of Object.entries(PROFILES)) {

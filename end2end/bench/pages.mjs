@@ -1,4 +1,4 @@
-// The host page of the benchmark in five variants, and the server that serves it with brotli.
+// The host page of the benchmark in six variants, and the server that serves it with brotli.
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import { createRequire } from 'node:module';
@@ -46,6 +46,12 @@ export const variants = (loader) => ({
   nothing: { head: '', tag: `<script>${TAG}</script>`, end: '' },
   assent: {
     head: `<script async fetchpriority="high" src="${loader}"></script>`,
+    tag: `<script type="text/plain" data-category="targeting">${TAG}</script>`,
+    end: '',
+    accept: '#assent [data-assent-do="accept"]',
+  },
+  'assent-sync': {
+    head: `<script src="${loader}"></script>`,
     tag: `<script type="text/plain" data-category="targeting">${TAG}</script>`,
     end: '',
     accept: '#assent [data-assent-do="accept"]',

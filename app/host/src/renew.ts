@@ -5,5 +5,5 @@ export function renew(tag: Element): void {
   const { parentNode, nextSibling } = tag;
   // Not by `insertBefore` alone: what is in its place already an engine may leave there.
   tag.remove();
-  parentNode!.insertBefore(tag, nextSibling);
+  parentNode?.insertBefore(tag, nextSibling);
 }

@@ -57,7 +57,7 @@ function place(): HTMLElement {
   }
   if (!root.isConnected) {
     // What Turbo brings back is a copy of what stood there then.
-    document.querySelector('div#assent')?.remove();
+    document.querySelector('div#assent[lang]')?.remove();
     // First in the body, so that Tab reaches the banner first; again, if a framework replaced the body.
     document.body?.prepend(root);
   }

@@ -51,12 +51,15 @@ if (policy) {
   ASSENT.h = policy.createHTML(ASSENT.h);
   PARTS.push((host) => {
     host.markup = (text) => policy.createHTML(text);
-    host.before.push(() => {
-      for (const held of document.querySelectorAll<HTMLScriptElement>(`script[type="text/plain"]${MARKED}`)) {
-        // As they were, should they have changed.
+    const scripts = () => document.querySelectorAll<HTMLScriptElement>(`script[type="text/plain"]${MARKED}`);
+    // What the page reads of them is text again.
+    host.after.push(() => {
+      for (const held of scripts()) {
         for (const name of ['text', 'getAttribute']) delete (held as unknown as Record<string, unknown>)[name];
-        if (!host.once.has(held) && host.answerFor(held) == FREE) dress(held);
       }
+    });
+    host.before.push(() => {
+      for (const held of scripts()) if (!host.once.has(held) && host.answerFor(held) == FREE) dress(held);
       // Their addresses may be trusted objects only; the host knows no others than text.
       for (const tag of document.querySelectorAll<HTMLElement>(`:is(object,embed)${MARKED}`)) {
         const name = tag.tagName == 'EMBED' ? 'src' : 'data';
