@@ -117,6 +117,7 @@ test('the dialog says what each category, service and cookie is for', async () =
     HEADS,
     'assent-shop | Your choice and the number of its receipt. | 180 days | Cookie',
     'assent-shop-center | Notes that you opened the privacy settings page, to take over what you change there. | 1 hour | Cookie',
+    'assent-shop-outbox | A choice on its way to the server, until it has arrived. | Seconds, as a rule | Cookie',
     'assent-shop-outbox-* | A choice on its way to the server, until it has arrived. | Seconds, as a rule | Local storage',
     'assent-shop-receipt | The signed receipt of your last choice. | Until you delete it | Local storage',
     'assent-shop-once | Contents that you asked to load once, until you close the tab. | Until you close the tab | Session storage',

@@ -16,7 +16,7 @@ const OPTIONAL = ['performance', 'functional', 'targeting'] as const;
 type Choice = Partial<Record<(typeof OPTIONAL)[number], boolean>>;
 type Method = 'banner' | 'dialog' | 'api' | 'embed';
 
-const page = window as { assent?: Assent & { q?: [string, never[]][] }; Turbo?: { cache: { clear(): void } } };
+const page = window as { assent?: Assent & { q?: [string, never[]][] }; Turbo?: { cache?: { clear?(): void } } };
 const queue = page.assent?.q;
 
 let stored = read(cookies);
@@ -71,11 +71,9 @@ function changed(before: number, store?: () => void): void {
   clean();
   const detail = choice();
   emit('change', detail);
-  if (before & 15 & ~state) {
-    // Its copies of pages hold frames that load again with them.
-    page.Turbo?.cache.clear();
-    emit('withdrawn', detail);
-  }
+  // Its copies of pages hold what was released there, which loads and runs again with them.
+  page.Turbo?.cache?.clear?.();
+  if (before & 15 & ~state) emit('withdrawn', detail);
 }
 
 /** Takes a choice; the cookie is to be written still. */

@@ -1,6 +1,6 @@
 /** Keeps each consent record until the server has acknowledged it. */
 import { put } from './cookie';
-import { NAME, api, loader } from './loader';
+import { NAME, api } from './loader';
 
 /** The cookie that says that records may wait: who has none need not open the browser's storage, which takes long. */
 export const OUTBOX = `${NAME}-outbox`;
@@ -70,7 +70,6 @@ export function post(id: string, record: object): void {
   const name = WAITS + id;
   const body = JSON.stringify(record);
   if (!remember(name, body)) memory[name] = body;
-  put(OUTBOX, '1', loader.e * 86400, '');
   send();
 }
 
@@ -78,8 +77,9 @@ export function post(id: string, record: object): void {
     with it; anything else, such as a proxy's page, leaves it where it is. */
 export function send(): void {
   const [name] = waiting();
-  if (!name) return put(OUTBOX, '', 0, '');
-  if (sending) return;
+  // Almost a year, as long as the server takes what waits. By each attempt, so that no other tab's end takes it away.
+  put(OUTBOX, '1', name ? 3e7 : 0, '');
+  if (!name || sending) return;
   sending = true;
   fetch(`${api}records`, { method: 'POST', body: memory[name] ?? recall(name), keepalive: true })
     .then(async (answer) => {

@@ -45,6 +45,7 @@ export function apply(): void {
   let waits = false;
   const turn = ++turns;
   const reading = document.readyState == 'loading';
+  const last = reading && [...document.all].pop();
   cut = false;
   for (const first of before) first();
   const going: HTMLElement[] = [];
@@ -60,7 +61,7 @@ export function apply(): void {
       const parallel = src && (tag.hasAttribute('async') || tag.noModule);
       const late = tag.dataset.type == 'module' || (src && tag.hasAttribute('defer'));
       // The parser may be in the middle of the page's last element, and an inline script is as long as it has read.
-      if (reading && ((late && !parallel) || (!src && (cut = [...document.all].pop() == tag)))) continue;
+      if (reading && ((late && !parallel) || (!src && (cut = last == tag)))) continue;
       waits ||= !src && !late && running > 0;
       if (!waits || parallel) run(tag, src, !late && !parallel);
     }
@@ -94,14 +95,12 @@ function listen(): void {
 }
 
 /** After a released script has run. */
-function ran(script: HTMLScriptElement): void {
-  script.remove();
+function ran(): void {
   if (window.onload != onload) tell('load', (onload = window.onload));
 }
 
-/** Runs what a held script says, behind it. The held one stays as it is: whoever made it may look for it, as React, which
-    fails where it is gone, and Turbo, which runs what it finds in its copies of a page. `blocks`: inline scripts after
-    it wait for it, as in a parsed page. */
+/** Runs what a held script says, before it. The held one stays: whoever made it may look for it, as React, which fails
+    where it is gone. `blocks`: inline scripts after it wait for it, as in a parsed page. */
 function run(held: HTMLScriptElement, src: string | undefined, blocks: boolean): void {
   const script = document.createElement('script');
   for (const attribute of held.attributes) {
@@ -114,11 +113,11 @@ function run(held: HTMLScriptElement, src: string | undefined, blocks: boolean):
   const { write, writeln } = document;
   if (onload === undefined) listen();
   ({ onload } = window);
-  if (src || script.type == 'module') script.async = held.hasAttribute('async');
+  script.async = held.hasAttribute('async');
   if (src) {
     if (blocks) running++;
     const settled = ({ type }: Event) => {
-      ran(script);
+      ran();
       // Whoever inserted the held script listens on that one.
       held.dispatchEvent(new Event(type));
       if (blocks) {
@@ -139,8 +138,15 @@ function run(held: HTMLScriptElement, src: string | undefined, blocks: boolean):
     };
   }
   once.add(held);
-  held.after(script);
-  if (!src) ran(script);
+  // No copy of it is to run, and none did if it had never been held. But Turbo compares what stands in the head with what
+  // the next page says.
+  if (held.closest('body')) held.type = 'text/ran';
+  held.before(script);
+  if (!src) {
+    ran();
+    // Frameworks that take over a page would find one too many. One with an address may keep to its place.
+    script.remove();
+  }
   emit('released', held);
   document.write = write;
   document.writeln = writeln;
@@ -182,9 +188,8 @@ function embed(tag: HTMLElement, free: boolean): void {
   // A frame whose `src` goes keeps its document.
   if (!free) renew(tag);
   emit(free ? 'released' : 'held', tag);
-  // A player that has found no source does not look again by itself.
-  const player = tag.closest<HTMLMediaElement>('video,audio');
-  if (player && tag != player) player.load();
+  // A player that has found no source does not look again by itself, and one that has lost its own plays on.
+  tag.closest<HTMLMediaElement>('video,audio')?.load();
 }
 
 /** Applies the gate to tags that the parser or a script adds, and calls `changed` on every change. */

@@ -276,6 +276,7 @@ export function placeholders(host: Host): void {
       const focused = box.contains(document.activeElement);
       box.remove();
       boxes.delete(embed);
+      placed.delete(embed);
       if (focused && embed.isConnected) focus(embed);
     }
     if (notice) for (const [embed, from] of held) place(embed, from);

@@ -51,7 +51,7 @@ if (policy) {
   ASSENT.h = policy.createHTML(ASSENT.h);
   PARTS.push((host) => {
     host.markup = (text) => policy.createHTML(text);
-    const scripts = () => document.querySelectorAll<HTMLScriptElement>(`script[type="text/plain"]${MARKED}`);
+    const scripts = () => document.querySelectorAll<HTMLScriptElement>(`script:is([type="text/plain"],[type="text/ran"])${MARKED}`);
     // What the page reads of them is text again.
     host.after.push(() => {
       for (const held of scripts()) {
@@ -59,7 +59,7 @@ if (policy) {
       }
     });
     host.before.push(() => {
-      for (const held of scripts()) if (!host.once.has(held) && host.answerFor(held) == FREE) dress(held);
+      for (const held of scripts()) if (held.type == 'text/plain' && !host.once.has(held) && host.answerFor(held) == FREE) dress(held);
       // Their addresses may be trusted objects only; the host knows no others than text.
       for (const tag of document.querySelectorAll<HTMLElement>(`:is(object,embed)${MARKED}`)) {
         const name = tag.tagName == 'EMBED' ? 'src' : 'data';

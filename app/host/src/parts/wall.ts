@@ -261,7 +261,10 @@ PARTS.push((host) => {
     const before = count;
     hold(tag);
     // A frame keeps its document otherwise.
-    if (count > before) renew(tag);
+    if (count > before) {
+      renew(tag);
+      tag.closest<HTMLMediaElement>('video,audio')?.load();
+    }
   }
 
   const told = new WeakSet<Element>();
@@ -302,7 +305,7 @@ PARTS.push((host) => {
   function redirect(self: HTMLElement, name: unknown, value: unknown): string | undefined {
     const attribute = String(name).toLowerCase().replace(/.*:/, '');
     // A held script stays inert; what it is to be is kept for its release.
-    if (attribute == 'type' && held(self)) return 'data-type';
+    if (attribute == 'type' && held(self) && !host.once.has(self)) return 'data-type';
     if (self.tagName == 'LINK') {
       // What it is for may come after its address.
       if (attribute == 'rel') hold(self, String(value));
