@@ -115,9 +115,9 @@ class Visitor {
     });
   }
 
-  /** Names of all cookies in the jar, of every domain. */
+  /** Names of all cookies in the jar, of every domain, but for the one that is there while a record is on its way. */
   async cookies() {
-    return (await this.context.cookies()).map(({ name }) => name).sort();
+    return (await this.context.cookies()).map(({ name }) => name).filter((name) => !name.endsWith('-outbox')).sort();
   }
 
   /** The consent cookie's parts, null if there is none. */

@@ -31,6 +31,8 @@ async function visit(what) {
   }
   if (what !== 'leave') await acknowledged(page);
   await page.goto('about:blank');
+  // A browser that stays open: what the page still had to send goes out.
+  await page.waitForTimeout(300);
   await visitor.close();
 }
 
