@@ -42,9 +42,7 @@ let refused = false;
 export function compile(): boolean {
   if (!gate && !refused) {
     try {
-      const text = loader.g;
-      const code = new Uint8Array(text.length);
-      for (let at = code.length; at--; ) code[at] = text.charCodeAt(at);
+      const code = Uint8Array.from(loader.g, (byte) => byte.charCodeAt(0));
       gate = new WebAssembly.Instance(new WebAssembly.Module(code)).exports as unknown as Gate;
       start('');
     } catch {

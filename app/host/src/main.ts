@@ -339,8 +339,7 @@ if (language && !language.startsWith(loader.l) && !element.src.includes('?')) {
   document.addEventListener('click', click);
   for (const type of ['pointerover', 'focusin']) document.addEventListener(type, near);
   document.addEventListener('visibilitychange', refresh as EventListener);
-  // Of a page that was kept; at first it has just read its cookies.
-  rest(() => addEventListener('pageshow', refresh as EventListener));
+  addEventListener('pageshow', refresh as EventListener);
   addEventListener('online', send);
   if (tabs) tabs.onmessage = refresh;
   const start = () => {
