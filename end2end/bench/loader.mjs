@@ -5,9 +5,7 @@
 import { cpus } from 'node:os';
 
 import { start } from '../engines/chromium.mjs';
-import { Server, freePort } from '../server.mjs';
-import { config } from '../site.mjs';
-import { serve, variants } from './pages.mjs';
+import { stage, variants } from './pages.mjs';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 15);
 /** `stands_ms`: by then every banner stands; `settled_ms`: by then what is loaded ahead has loaded, too. */
@@ -174,19 +172,9 @@ function print(profile, results) {
   console.log(`| **assent : orejime** | ${COLUMNS.map(ratio).join(' | ')} |`);
 }
 
-const port = await freePort();
-const origin = `http://127.0.0.1:${port}`;
-const assent = await Server.prepare({ host: '127.0.0.1' });
+const { origin, loader, close } = await stage([{ id: 'wall', blocking: { mode: 'enforce' } }]);
 let browser;
-let pages;
 try {
-  const site = config(origin);
-  await assent.publish(site);
-  await assent.publish({ ...site, id: 'wall', blocking: { mode: 'enforce' } });
-  await assent.start();
-  const loader = `${assent.origin}/s/shop.js`;
-  pages = await serve(loader);
-  await new Promise((done) => pages.listen(port, '127.0.0.1', done));
   browser = await start();
   const wanted = process.env.VARIANTS?.split(',');
   const all = Object.entries(variants(loader)).filter(([name]) => wanted?.includes(name) ?? true);
@@ -211,7 +199,5 @@ try {
   }
 } finally {
   await browser?.close();
-  pages?.closeAllConnections();
-  pages?.close();
-  await assent.close();
+  await close();
 }

@@ -4,9 +4,8 @@
 import { join } from 'node:path';
 
 import { start } from '../engines/chromium.mjs';
-import { ROOT, Server, freePort } from '../server.mjs';
-import { config } from '../site.mjs';
-import { serve } from './pages.mjs';
+import { ROOT } from '../server.mjs';
+import { stage } from './pages.mjs';
 
 const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 375, height: 720 } };
 /** How wide one picture is in the whole. */
@@ -38,16 +37,9 @@ function measure({ banner, accept, reject }) {
   };
 }
 
-const port = await freePort();
-const origin = `http://127.0.0.1:${port}`;
-const assent = await Server.prepare({ host: '127.0.0.1' });
+const { origin, close } = await stage();
 let browser;
-let pages;
 try {
-  await assent.publish(config(origin));
-  await assent.start();
-  pages = await serve(`${assent.origin}/s/shop.js`);
-  await new Promise((done) => pages.listen(port, '127.0.0.1', done));
   browser = await start();
   for (const [size, viewport] of Object.entries(SIZES)) {
     const banners = [];
@@ -75,7 +67,5 @@ try {
   }
 } finally {
   await browser?.close();
-  pages?.closeAllConnections();
-  pages?.close();
-  await assent.close();
+  await close();
 }

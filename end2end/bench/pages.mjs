@@ -6,6 +6,9 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, constants } from 'node:zlib';
 
+import { Server, freePort } from '../server.mjs';
+import { config } from '../site.mjs';
+
 const require = createRequire(import.meta.url);
 const compress = promisify(brotliCompress);
 const PARAGRAPHS = Array.from(
@@ -95,7 +98,7 @@ ${end}
 </html>`;
 
 /** Serves `/{variant}` and the peers' files, brotli 11, from 127.0.0.1: an http server that does not listen yet. */
-export async function serve(loader) {
+async function serve(loader) {
   const orejime = dirname(require.resolve('orejime/package.json'));
   const cookieconsent = dirname(require.resolve('vanilla-cookieconsent/package.json'));
   const files = new Map();
@@ -122,4 +125,28 @@ export async function serve(loader) {
     response.end(file.body);
   });
   return server;
+}
+
+/** Brings up Assent, with the site `shop` and `more` like it, and the host pages: `{ origin, loader, close() }`. */
+export async function stage(more = []) {
+  const port = await freePort();
+  const origin = `http://127.0.0.1:${port}`;
+  const assent = await Server.prepare({ host: '127.0.0.1' });
+  let pages;
+  const close = async () => {
+    pages?.closeAllConnections();
+    pages?.close();
+    await assent.close();
+  };
+  try {
+    for (const change of [{}, ...more]) await assent.publish({ ...config(origin), ...change });
+    await assent.start();
+    const loader = `${assent.origin}/s/shop.js`;
+    pages = await serve(loader);
+    await new Promise((done) => pages.listen(port, '127.0.0.1', done));
+    return { origin, loader, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }

@@ -202,8 +202,8 @@ function surface(): void {
     rest(() => {
       // Who has chosen since needs no dialog any more.
       if (gate.runs() && asks()) prefetch();
-      // With what was stored before, or for a choice that has expired, and records of a choice whose cookie has gone
-      // since. Who brings no cookie at all brings nothing else, and the browser is slow to open its storage.
+      // Erases what was stored before, or for a choice that has expired, and sends records of a choice whose cookie has
+      // gone since. Who brings no cookie at all brings nothing else, and the browser is slow to open its storage.
       gated(() => {
         if (cookies) {
           erase();

@@ -45,7 +45,7 @@ export function apply(): void {
   let waits = false;
   const turn = ++turns;
   const reading = document.readyState == 'loading';
-  const last = reading && [...document.all].pop();
+  const last = reading && document.all[document.all.length - 1];
   cut = false;
   for (const first of before) first();
   const going: HTMLElement[] = [];
@@ -138,8 +138,8 @@ function run(held: HTMLScriptElement, src: string | undefined, blocks: boolean):
     };
   }
   once.add(held);
-  // No copy of it is to run, and none did if it had never been held. But Turbo compares what stands in the head with what
-  // the next page says.
+  // So that no copy of it runs, as none does of a script that was never held. In the head Turbo compares it with what the
+  // next page says.
   if (held.closest('body')) held.type = 'text/ran';
   held.before(script);
   if (!src) {

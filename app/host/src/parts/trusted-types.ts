@@ -51,7 +51,7 @@ if (policy) {
   ASSENT.h = policy.createHTML(ASSENT.h);
   PARTS.push((host) => {
     host.markup = (text) => policy.createHTML(text);
-    const scripts = () => document.querySelectorAll<HTMLScriptElement>(`script:is([type="text/plain"],[type="text/ran"])${MARKED}`);
+    const scripts = () => document.querySelectorAll<HTMLScriptElement>(`script${MARKED}`);
     // What the page reads of them is text again.
     host.after.push(() => {
       for (const held of scripts()) {
