@@ -1,6 +1,6 @@
 // A throw-away self-signed certificate, so that vendors answer under their real https addresses. Made here
 // because a private key does not belong into a repository, and not every machine has openssl.
-import { createSign, generateKeyPairSync } from 'node:crypto';
+import { createSign, generateKeyPairSync, randomBytes } from 'node:crypto';
 
 const der = (tag, ...parts) => {
   const body = Buffer.concat(parts);
@@ -23,7 +23,8 @@ export function certificate() {
   const name = sequence(der(0x31, sequence(COMMON_NAME, der(0x0c, Buffer.from('Assent tests')))));
   const content = sequence(
     der(0xa0, der(0x02, Buffer.from([2]))),
-    der(0x02, Buffer.from([1])),
+    // Firefox refuses a second certificate of the same number.
+    der(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])),
     ALGORITHM,
     name,
     sequence(time(new Date(Date.now() - DAY_MS)), time(new Date(Date.now() + 9 * DAY_MS))),

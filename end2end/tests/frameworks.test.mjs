@@ -31,6 +31,28 @@ function Shop() {
 }
 createRoot(document.getElementById('app')).render(h(StrictMode, null, h(Shop)));`;
 
+/** The same things below an element, as a server draws them and a browser takes them over. An external script is `async`:
+    React does not look for it where it was written. */
+const DRAWN = `
+import { createElement as h, useState } from 'react';
+const Shop = () => {
+  const [times, again] = useState(0);
+  return h('main', null,
+    h('h2', { onClick: () => again(times + 1) }, 'Home ', times),
+    h('script', { type: 'text/plain', 'data-category': 'targeting', dangerouslySetInnerHTML: { __html: "${note('inline')}" } }),
+    h('iframe', { title: 'Film', 'data-category': 'functional', 'data-src': '${VENDOR}/embed/film' }),
+    h('script', { type: 'text/plain', 'data-category': 'targeting', async: true, src: '${VENDOR}/film.js?name=film.js' }),
+    h('p', null, 'End'));
+};`;
+const SERVER = `${DRAWN}
+import { renderToString } from 'react-dom/server';
+module.exports = renderToString(h(Shop));`;
+const BROWSER = `${DRAWN}
+import { hydrateRoot } from 'react-dom/client';
+window.hydrate = () => hydrateRoot(document.getElementById('app'), h(Shop), {
+  onRecoverableError: (error) => (window.recovered ??= []).push(String(error)),
+});`;
+
 const VUE = `
 const { createApp, h, ref, Fragment } = Vue;
 createApp({
@@ -47,10 +69,11 @@ createApp({
   },
 }).mount('#app');`;
 
-async function bundled(source) {
+async function bundled(source, options) {
   const { build } = createRequire(join(ROOT, 'package.json'))('esbuild');
   const { outputFiles } = await build({
     stdin: { contents: source, resolveDir: join(ROOT, 'end2end') },
+    ...options,
     bundle: true,
     minify: true,
     write: false,
@@ -65,6 +88,10 @@ before(async () => {
   const library = (path) => readFileSync(join(ROOT, 'end2end/node_modules', path), 'utf8');
   const script = (path, body) => shop.pages.set(path, { body, type: 'text/javascript' });
   script('/react.js', await bundled(REACT));
+  script('/hydrate.js', await bundled(BROWSER));
+  const server = { exports: '' };
+  new Function('module', 'require', await bundled(SERVER, { platform: 'node' }))(server, createRequire(import.meta.url));
+  shop.page('/hydrate', { head: '', body: `<div id="app">${server.exports}</div><script src="/hydrate.js"></script>` });
   script('/vue.js', `${library('vue/dist/vue.global.prod.js')}\n${VUE}`);
   script('/turbo.js', library('@hotwired/turbo/dist/turbo.es2017-umd.js'));
   for (const name of ['react', 'vue']) {
@@ -157,6 +184,26 @@ for (const name of ['react', 'vue']) {
   });
 }
 
+test('React takes over what a server drew, although its tags have been released before', async () => {
+  const visitor = await shop.visitor();
+  const page = await open(visitor, '/hydrate');
+  await control(page, 'accept').click();
+  await until(async () => (await ran(page)).length === 2, 'the scripts');
+  const again = await visitor.open('/hydrate');
+  await until(async () => (await ran(again)).length === 2 && (await again.locator('iframe[src]').count()), 'the tags');
+  await settle(again);
+  await again.evaluate(() => void window.hydrate());
+  await until(async () => {
+    await again.locator('#app h2').click();
+    return (await again.locator('#app h2').innerText()) !== 'Home 0';
+  }, 'the heading to answer');
+  await settle(again);
+  assert.deepEqual((await ran(again)).sort(), ['film.js', 'inline']);
+  assert.equal(await again.evaluate(() => window.recovered), undefined);
+  assert.deepEqual(await errors(again), []);
+  await visitor.close();
+});
+
 /** Follows the page's link, or goes back, and waits for the page `name`. */
 async function visit(page, name, how = () => page.locator('#on').click()) {
   await how();
@@ -183,6 +230,84 @@ test('Turbo: scripts of the head run once, those of a body with each page that c
   await lives(page);
   await visitor.close();
 });
+
+/** Where Turbo does not know a script of the head again, because its marks are not those that the server wrote. */
+const REWRITTEN = {
+  "another manager's": {
+    change: (config) => ({ ...config, marks: { onetrust: {} } }),
+    head: `<script type="text/plain" class="optanon-category-C0004">${note('head')}</script>
+<script type="text/plain" class="optanon-category-C0004" src="${VENDOR}/head.js?name=head.js"></script>`,
+  },
+  'of a service': {
+    change: (config) => ({ ...config, service_choice: true }),
+    head: `<script type="text/plain" data-service="meta-pixel">${note('head')}</script>
+<script type="text/plain" data-service="meta-pixel" src="${VENDOR}/head.js?name=head.js"></script>`,
+  },
+  'none, with automatic blocking': {
+    change: (config) => ({ ...config, blocking: { mode: 'enforce' } }),
+    tag: () => rewritten.tag(''),
+    head: `<script src="${VENDOR}/first.js?name=head"></script><script src="${VENDOR}/head.js?name=head.js"></script>`,
+  },
+  'none, with the stub': {
+    change: (config) => config,
+    tag: () => `<script>${readFileSync(join(ROOT, 'target/assets/stub.js'), 'utf8')}</script>${rewritten.tag('async data-assent-loader')}`,
+    head: `<script src="${VENDOR}/first.js?name=head"></script><script src="${VENDOR}/head.js?name=head.js"></script>`,
+  },
+};
+
+let rewritten;
+for (const [marks, { change, tag, head }] of Object.entries(REWRITTEN)) {
+  test(`Turbo: scripts of the head run once whatever their marks (${marks})`, async () => {
+    rewritten = await world({
+      change(config) {
+        for (const service of config.services) service.hosts = service.id === 'meta-pixel' ? ['tags.vendor.example'] : [];
+        return change(config);
+      },
+    });
+    try {
+      rewritten.pages.set('/turbo.js', shop.pages.get('/turbo.js'));
+      for (const [name, other] of ['ab', 'ba']) {
+        rewritten.page(`/turbo-${name}`, {
+          tag: tag?.(),
+          head: `<script src="/turbo.js" defer></script>${head}`,
+          body: `<a id="on" href="/turbo-${other}">On</a>`,
+        });
+      }
+      const visitor = await rewritten.visitor();
+      // What knows scripts again comes with the page's marks, or else a moment after the page.
+      const ready = async (page) => {
+        if (marks.endsWith('stub')) await until(() => visitor.requests.some((url) => url.endsWith('/late.js')), 'late.js');
+        if (marks.endsWith('stub')) await settle(page);
+      };
+      const page = await open(visitor, '/turbo-a');
+      await ready(page);
+      await visit(page, 'b');
+      await visit(page, 'a');
+      assert.deepEqual(await ran(page), []);
+      await control(page, 'accept').click();
+      await until(async () => (await ran(page)).length >= 2, 'the tags');
+      await settle(page);
+      await visit(page, 'b');
+      await settle(page);
+      await visit(page, 'a', back(page));
+      await settle(page);
+      assert.deepEqual((await ran(page)).sort(), ['head', 'head.js']);
+      await lives(page);
+      // Nor for whoever comes back, for whom they never wait.
+      const again = await visitor.open('/turbo-a');
+      await until(async () => (await ran(again)).length >= 2, 'the tags');
+      await settle(again);
+      await ready(again);
+      await visit(again, 'b');
+      await visit(again, 'a');
+      await settle(again);
+      assert.deepEqual((await ran(again)).sort(), ['head', 'head.js']);
+      await visitor.close();
+    } finally {
+      await rewritten.close();
+    }
+  });
+}
 
 test('Turbo: what it kept of a page before a withdrawal runs and loads no more', async () => {
   const visitor = await shop.visitor();

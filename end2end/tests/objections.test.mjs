@@ -65,6 +65,20 @@ for (const [what, site, signal, runs] of [
   });
 }
 
+test('what was stored before the signal was sent goes, without a choice', async () => {
+  sites.gpc.page('/plain', { head: '', body: '' });
+  const visitor = await gpc(sites.gpc);
+  const page = await visitor.open('/plain');
+  await page.evaluate(() => {
+    for (const name of ['_ga', '_fbp', 'basket']) document.cookie = `${name}=1`;
+    localStorage.setItem('lastExternalReferrer', '1');
+  });
+  await page.reload();
+  await until(async () => (await visitor.cookies()).join() === '_ga,basket', 'the cookie to go');
+  assert.equal(await page.evaluate(() => localStorage.getItem('lastExternalReferrer')), null);
+  await visitor.close();
+});
+
 for (const [name, signal] of [['gpc', gpc], ['dnt', dnt]]) {
   test(`a choice stands above ${name}, and the record says that it was sent`, async () => {
     const shop = sites[name];

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { control, dialog, errors, settle, until, world } from '../harness.mjs';
+import { banner, control, dialog, errors, settle, until, world } from '../harness.mjs';
 
 const item = (name, kind) => ({ name, kind, purpose: 'Keeps something.', lifetime: '1 year' });
 
@@ -102,6 +102,18 @@ test('a later page erases what has come back since', async () => {
   assert.equal(await stored(page), ALL);
   await page.reload();
   await until(async () => (await stored(page)) === NECESSARY, 'all optional to go');
+  await visitor.close();
+});
+
+test('what was there before the visitor was ever asked goes without a choice', async () => {
+  const visitor = await shop.visitor();
+  const page = await arrive(visitor);
+  await store(page);
+  await page.evaluate(() => (document.cookie = '_fbp=1'));
+  await page.reload();
+  await banner(page).waitFor();
+  await until(async () => (await stored(page)) === NECESSARY, 'all optional to go');
+  assert.equal(await visitor.consent(), null);
   await visitor.close();
 });
 

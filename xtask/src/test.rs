@@ -101,7 +101,7 @@ fn in_browsers(environment: &[(&'static str, String)]) -> Result {
 
 /// Files of browser tests that run in all engines, without their extension. The others
 /// test what is the same in every engine, or measure by what only one of the drivers can do.
-const EVERYWHERE: [&str; 22] = [
+const EVERYWHERE: [&str; 25] = [
     "api",
     "center",
     "choice",
@@ -119,8 +119,11 @@ const EVERYWHERE: [&str; 22] = [
     "property",
     "reload",
     "returning",
+    "secure",
+    "service-choice",
     "signals",
     "storage",
+    "stub",
     "suffixes",
     "tabs",
     "wall",

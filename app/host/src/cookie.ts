@@ -51,12 +51,12 @@ export function write(value: string): void {
 /** Erases the declared cookies and storage items of every category that is not granted. */
 export function erase(): void {
   for (const pair of document.cookie.split('; ')) {
-    const name = pair.split('=')[0];
+    const [name] = pair.split('=');
     if (!erased(loader.c, name)) continue;
     for (const domain of domains()) {
       for (let path = location.pathname; ; path = path.slice(0, path.lastIndexOf('/'))) {
-        put(name, '', 0, domain, path || '/');
-        put(name, '', 0, domain, `${path}/`);
+        // With and without a slash, and of a partition or not: each of them is a cookie of its own.
+        for (const end of ['', '/', ';partitioned', '/;partitioned']) put(name, '', 0, domain, path + end);
         if (!path) break;
       }
     }

@@ -83,7 +83,8 @@ export const objections = (): { dnt: boolean; gpc: boolean } => ({
 export function start(cookie: string): number {
   const { dnt, gpc } = objections();
   return gate!.s(
-    Math.max(put(cookie + (loader.o ?? '')), 0),
+    // A browser's cookies and the longest list are far shorter than the buffer.
+    put(cookie + (loader.o ?? '')),
     loader.m,
     loader.d,
     +gpc + +dnt * 2 + loader.q * 4,

@@ -25,7 +25,7 @@ let state = 0;
 /** The state of a visitor who comes for the first time, where the server knows it: the banner then stands before
     the gate is brought up. 0 where the gate has to say. */
 const first = stored || page.assent || location.hash.startsWith('#assent') ? 0 : loader.i;
-const tabs = 'BroadcastChannel' in window ? new BroadcastChannel(NAME) : undefined;
+const tabs = window.BroadcastChannel && new BroadcastChannel(NAME);
 
 /** The subject key of the stored choice, empty before the first. */
 const subject = (): string => stored.split('.')[4] ?? '';
@@ -71,7 +71,8 @@ function changed(before: number, store?: () => void): void {
   clean();
   const detail = choice();
   emit('change', detail);
-  // Its copies of pages hold what was released there, which loads and runs again with them.
+  // Its copies of pages hold what was released there, which loads and runs again with them. Here and not in what comes
+  // late, which may not come.
   page.Turbo?.cache?.clear?.();
   if (before & 15 & ~state) emit('withdrawn', detail);
 }
@@ -168,8 +169,8 @@ const assent: Assent = {
     OPTIONAL.forEach((category, at) => {
       const on = wanted[category];
       if (on != undefined) {
-        named = true;
-        bits = (bits & ~(2 << at)) | (+!!on << (at + 1));
+        named = 2 << at;
+        bits = on ? bits | named : bits & ~named;
       }
     });
     if (named) decide(bits, 'api');
@@ -206,7 +207,7 @@ function surface(): void {
       // gone since. Who brings no cookie at all brings nothing else, and the browser is slow to open its storage.
       gated(() => {
         if (cookies) {
-          erase();
+          clean();
           send();
         }
       }, send);
@@ -229,9 +230,9 @@ function resume(): void {
   apply();
   resumed = true;
   surface();
-  // Not urgent: after the next paint, and only for a visitor who has decided. Before that nothing waits in the outbox,
-  // and the first choice erases what is left over.
-  if (stored) {
+  // Not urgent: after the next paint. Where nobody is asked, a signal of the browser's may have refused what an earlier
+  // visit stored.
+  if (stored || (cookies && !(state & gate.ASK))) {
     requestAnimationFrame(() =>
       setTimeout(() => {
         clean();
@@ -269,7 +270,7 @@ function begin(): void {
   for (const part of parts) part(host);
   if (location.search.includes('assent_debug')) late(host);
   after.push((embeds) => {
-    if (embeds && loader.x & 1) late(host);
+    if ((embeds && loader.x & 1) || (queue && page.Turbo)) late(host);
   });
   if (first) {
     state = first & 63;

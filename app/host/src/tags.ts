@@ -137,7 +137,7 @@ function run(held: HTMLScriptElement, src: string | undefined, blocks: boolean):
       end = lastChild ?? end;
     };
   }
-  once.add(held);
+  once.add(held).add(script);
   // So that no copy of it runs, as none does of a script that was never held. In the head Turbo compares it with what the
   // next page says.
   if (held.closest('body')) held.type = 'text/ran';
@@ -168,7 +168,7 @@ function embed(tag: HTMLElement, free: boolean): void {
     free
       ? dataset[name] && (name == 'srcset' || isWeb(dataset[name]))
       : // With both, what is live stands in for what waits.
-        tag.hasAttribute(name) && [undefined, '', tag.getAttribute(name)].includes(dataset[name]),
+        tag.hasAttribute(name) && (dataset[name] || tag.getAttribute(name)) == tag.getAttribute(name),
   );
   if (tag instanceof HTMLStyleElement) {
     // A style sheet of an unknown type does not apply, and what it names is not fetched.

@@ -14,8 +14,6 @@ const names = (address = ''): string[] => [address, address.slice(location.origi
 /** Erases now and after each choice; `lists` are those of databases, caches and workers. */
 export function storage(host: Host, [databases, caches, workers]: [string, string, string]): void {
   const erase = () => {
-    // Before the first choice nothing is erased.
-    if (!host.assent.choice().record) return;
     attempt(async () => {
       const all = (await indexedDB.databases?.())?.map(({ name }) => name!) ?? plain(databases);
       for (const name of all) if (host.erased(databases, name)) indexedDB.deleteDatabase(name);
