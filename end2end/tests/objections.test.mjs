@@ -16,6 +16,8 @@ const rule = { id: 'us', regions: ['*'], model: 'opt-out', on_by_default: ['perf
 const sites = {};
 before(async () => {
   sites.gpc = await world({ change: (config) => ({ ...config, rules: [rule] }) });
+  // Nobody is asked.
+  sites.none = await world({ change: (config) => ({ ...config, rules: [{ ...rule, model: 'none' }] }) });
   sites.dnt = await world({ change: (config) => ({ ...config, rules: [{ ...rule, honours_gpc: false, honours_dnt: true }] }) });
 });
 after(async () => {
@@ -65,19 +67,23 @@ for (const [what, site, signal, runs] of [
   });
 }
 
-test('what was stored before the signal was sent goes, without a choice', async () => {
-  sites.gpc.page('/plain', { head: '', body: '' });
-  const visitor = await gpc(sites.gpc);
-  const page = await visitor.open('/plain');
-  await page.evaluate(() => {
-    for (const name of ['_ga', '_fbp', 'basket']) document.cookie = `${name}=1`;
-    localStorage.setItem('lastExternalReferrer', '1');
+for (const [model, name] of [['opt-out', 'gpc'], ['none', 'none']]) {
+  test(`${model}: what was stored before the signal was sent goes, without a choice`, async () => {
+    const shop = sites[name];
+    shop.page('/plain', { head: '', body: '' });
+    const visitor = await gpc(shop);
+    const page = await visitor.open('/plain');
+    await page.evaluate(() => {
+      for (const name of ['_ga', '_fbp', 'basket']) document.cookie = `${name}=1`;
+      localStorage.setItem('lastExternalReferrer', '1');
+    });
+    await page.reload();
+    await until(async () => (await visitor.cookies()).join() === '_ga,basket', 'the cookie to go');
+    assert.equal(await page.evaluate(() => localStorage.getItem('lastExternalReferrer')), null);
+    assert.equal(await visitor.consent(), null);
+    await visitor.close();
   });
-  await page.reload();
-  await until(async () => (await visitor.cookies()).join() === '_ga,basket', 'the cookie to go');
-  assert.equal(await page.evaluate(() => localStorage.getItem('lastExternalReferrer')), null);
-  await visitor.close();
-});
+}
 
 for (const [name, signal] of [['gpc', gpc], ['dnt', dnt]]) {
   test(`a choice stands above ${name}, and the record says that it was sent`, async () => {

@@ -2,7 +2,6 @@
 import { debug } from './late/debug';
 import { placeholders } from './late/placeholder';
 import { storage } from './late/storage';
-import { turbo } from './late/turbo';
 import type { Host } from './host';
 
 /** Starts what this page asks for. */
@@ -10,5 +9,4 @@ export default function (host: Host): void {
   if (/[?&]assent_debug\b/.test(location.search)) debug(host);
   if (host.loader.x & 1) placeholders(host);
   if (host.loader.u) storage(host, host.loader.u);
-  if ('Turbo' in window) turbo(host);
 }

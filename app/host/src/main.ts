@@ -71,8 +71,7 @@ function changed(before: number, store?: () => void): void {
   clean();
   const detail = choice();
   emit('change', detail);
-  // Its copies of pages hold what was released there, which loads and runs again with them. Here and not in what comes
-  // late, which may not come.
+  // Its copies of pages hold what was released there, which loads and runs again with them.
   page.Turbo?.cache?.clear?.();
   if (before & 15 & ~state) emit('withdrawn', detail);
 }
@@ -227,8 +226,8 @@ function near({ target }: Event): void {
 
 function resume(): void {
   if (state & gate.CHOSEN) host.signal('update');
-  apply();
   resumed = true;
+  apply();
   surface();
   // Not urgent: after the next paint. Where nobody is asked, a signal of the browser's may have refused what an earlier
   // visit stored.
@@ -270,7 +269,8 @@ function begin(): void {
   for (const part of parts) part(host);
   if (location.search.includes('assent_debug')) late(host);
   after.push((embeds) => {
-    if ((embeds && loader.x & 1) || (queue && page.Turbo)) late(host);
+    // Not while the center is asked, when nothing is granted: what comes late erases.
+    if (embeds && loader.x & 1 && resumed) late(host);
   });
   if (first) {
     state = first & 63;

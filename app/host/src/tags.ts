@@ -137,7 +137,7 @@ function run(held: HTMLScriptElement, src: string | undefined, blocks: boolean):
       end = lastChild ?? end;
     };
   }
-  once.add(held).add(script);
+  once.add(held);
   // So that no copy of it runs, as none does of a script that was never held. In the head Turbo compares it with what the
   // next page says.
   if (held.closest('body')) held.type = 'text/ran';

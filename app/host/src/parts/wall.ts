@@ -5,7 +5,6 @@
 import { FOREIGN, FREE, HELD } from '../answer';
 import { HOLDABLE } from '../holdable';
 import { renew } from '../renew';
-import { isTwin, note } from '../twins';
 import { rest } from '../rest';
 import { SERVICE } from '../services';
 import type { Host } from '../host';
@@ -130,13 +129,6 @@ PARTS.push((host) => {
     const script = tag.tagName == 'SCRIPT';
     // Data, or another manager's.
     if (script && !held(tag) && !RUNS.test((tag as HTMLScriptElement).type)) return false;
-    if (script && tag.isConnected) {
-      if (!('assentHost' in dataset)) note(tag);
-    } else if (script && isTwin(tag)) {
-      type.set!.call(tag, 'text/ran');
-      queueMicrotask(() => tag.remove());
-      return false;
-    }
     // An element waits for all that it loads.
     for (const other of LOADS[tag.tagName]) {
       const address = tag.getAttribute(other) ?? (stashed.has(tag) && dataset[other]);
