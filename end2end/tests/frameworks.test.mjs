@@ -231,6 +231,108 @@ test('Turbo: scripts of the head run once, those of a body with each page that c
   await visitor.close();
 });
 
+/** Where Turbo does not know a script of the head again, because its marks are not those that the server wrote. */
+const REWRITTEN = {
+  "another manager's": {
+    change: (config) => ({ ...config, marks: { onetrust: {} } }),
+    script: (name) => `<script type="text/plain" class="optanon-category-C0004" src="${VENDOR}/${name}.js"></script>`,
+  },
+  'of a service': {
+    change: (config) => ({ ...config, service_choice: true }),
+    script: (name) => `<script type="text/plain" data-service="meta-pixel">${note(name)}</script>`,
+  },
+  'none, with automatic blocking': {
+    change: (config) => ({ ...config, blocking: { mode: 'enforce' } }),
+    tag: () => rewritten.tag(''),
+    script: (name) => `<script async src="${VENDOR}/${name}.js"></script>`,
+  },
+};
+
+let rewritten;
+for (const [marks, { change, tag, script }] of Object.entries(REWRITTEN)) {
+  test(`Turbo: scripts of the head run once whatever their marks (${marks})`, async () => {
+    rewritten = await world({
+      change(config) {
+        for (const service of config.services) service.hosts = service.id === 'meta-pixel' ? ['tags.vendor.example'] : [];
+        return change(config);
+      },
+    });
+    try {
+      rewritten.pages.set('/turbo.js', shop.pages.get('/turbo.js'));
+      for (const [name, other] of ['ab', 'ba']) {
+        rewritten.page(`/turbo-${name}`, {
+          tag: tag?.(),
+          // One of them the first page does not have.
+          head: `<script src="/turbo.js" defer></script>${script('first')}${script('second')}${name === 'b' ? script('third') : ''}`,
+          body: `<a id="on" href="/turbo-${other}">On</a>${script('body')}`,
+        });
+      }
+      const names = async (page) => (await ran(page)).filter((name) => name !== 'body').sort();
+      const visitor = await rewritten.visitor();
+      const page = await open(visitor, '/turbo-a');
+      for (const name of 'bab') await visit(page, name);
+      assert.deepEqual(await ran(page), []);
+      await control(page, 'accept').click();
+      await until(async () => (await ran(page)).length >= 4, 'the tags');
+      for (const [name, how] of [['a'], ['b', back(page)], ['a']]) {
+        await visit(page, name, how);
+        await settle(page);
+      }
+      assert.deepEqual(await names(page), ['first', 'second', 'third']);
+      await lives(page);
+      // Nor for whoever comes back, for whom they never wait. What stands in a body runs with each page.
+      const again = await visitor.open('/turbo-a');
+      await again.evaluate(() => void (window.marked = true));
+      await until(async () => (await ran(again)).length === 3, 'the tags');
+      for (const name of 'bab') {
+        await visit(again, name);
+        await settle(again);
+      }
+      assert.deepEqual(await names(again), ['first', 'second', 'third']);
+      assert.ok((await ran(again)).filter((name) => name === 'body').length >= 4);
+      await lives(again);
+      await visitor.close();
+    } finally {
+      await rewritten.close();
+    }
+  });
+}
+
+test('Turbo: what the page’s own scripts add to the head runs as often as they add it', async () => {
+  const wall = await world({ change: (config) => ({ ...config, blocking: { mode: 'enforce' } }) });
+  try {
+    wall.pages.set('/turbo.js', shop.pages.get('/turbo.js'));
+    for (const [name, other] of ['ab', 'ba']) {
+      wall.page(`/turbo-${name}`, {
+        tag: wall.tag(''),
+        head: '<script src="/turbo.js" defer></script>',
+        body: `<a id="on" href="/turbo-${other}">On</a>`,
+      });
+    }
+    const add = (page) =>
+      page.evaluate(
+        (src) => new Promise((done) => {
+          const script = document.createElement('script');
+          script.onload = script.onerror = ({ type }) => done(type);
+          script.src = src;
+          document.head.appendChild(script);
+        }),
+        `${VENDOR}/added.js`,
+      );
+    const visitor = await wall.visitor();
+    const page = await open(visitor, '/turbo-a');
+    await page.evaluate(() => window.assent.set({ targeting: true }));
+    assert.deepEqual([await add(page), await add(page)], ['load', 'load']);
+    await visit(page, 'b');
+    assert.equal(await add(page), 'load');
+    assert.deepEqual(await ran(page), ['added', 'added', 'added']);
+    await lives(page);
+    await visitor.close();
+  } finally {
+    await wall.close();
+  }
+});
+
 test('Turbo: what it kept of a page before a withdrawal runs and loads no more', async () => {
   const visitor = await shop.visitor();
   const page = await open(visitor, '/turbo-a');

@@ -164,15 +164,16 @@ const assent: Assent = {
   center: () => center(subject()),
   set(wanted: Choice) {
     let bits = state & 15;
-    let named;
+    /** Of the last category that is named. */
+    let bit;
     OPTIONAL.forEach((category, at) => {
       const on = wanted[category];
       if (on != undefined) {
-        named = 2 << at;
-        bits = on ? bits | named : bits & ~named;
+        bit = 2 << at;
+        bits = on ? bits | bit : bits & ~bit;
       }
     });
-    if (named) decide(bits, 'api');
+    if (bit) decide(bits, 'api');
   },
   withdraw: () => decide(1, 'api'),
   on,

@@ -5,6 +5,7 @@
 import { FOREIGN, FREE, HELD } from '../answer';
 import { HOLDABLE } from '../holdable';
 import { renew } from '../renew';
+import { isTwin, note, onWay } from '../twins';
 import { rest } from '../rest';
 import { SERVICE } from '../services';
 import type { Host } from '../host';
@@ -160,9 +161,13 @@ PARTS.push((host) => {
     return true;
   }
 
+  /** Scripts that a script has added to the page. */
+  const added = new WeakSet<Node>();
+
   /** Holds one element if it would load from a third party that waits; a link according to what it is for. */
   function hold(tag: HTMLElement, rel = (tag as HTMLLinkElement).rel): void {
     if (tag.tagName == 'LINK' && !FETCHES.test(rel)) return;
+    if (tag instanceof HTMLScriptElement && tag.isConnected && !added.has(tag)) note(tag);
     // Not every element of a foreign kind has data attributes.
     for (const name of (tag.dataset && LOADS[tag.tagName]) ?? []) {
       const address = tag.getAttribute(name);
@@ -355,7 +360,22 @@ PARTS.push((host) => {
       const waiting = redirect(self, name, value);
       return waiting ? [null, waiting, value] : undefined;
     });
-    const insert = (_: HTMLElement, parameters: unknown[]): undefined => parameters.forEach(scan) as undefined;
+    const insert = (self: HTMLElement, parameters: unknown[]): undefined => {
+      for (const node of parameters) {
+        if (node instanceof HTMLScriptElement) {
+          const byTurbo = onWay() && self == document.head;
+          if (byTurbo && isTwin(node, self)) {
+            // It goes its way and does nothing.
+            type.set!.call(node, 'text/ran');
+            queueMicrotask(() => node.remove());
+            continue;
+          }
+          if (byTurbo) note(node, self);
+          added.add(node);
+        }
+        scan(node);
+      }
+    };
     for (const name of ['appendChild', 'insertBefore', 'replaceChild']) before(Node.prototype, name, insert);
     for (const { prototype } of [Element, DocumentFragment, Document]) {
       for (const name of ['append', 'prepend', 'replaceChildren']) before(prototype, name, insert);
