@@ -177,9 +177,10 @@ let browser;
 try {
   browser = await start();
   const wanted = process.env.VARIANTS?.split(',');
-  const unknown = wanted?.filter((name) => !(name in variants(loader)));
-  if (unknown?.length) throw new Error(`no variant ${unknown}: there are ${Object.keys(variants(loader)).join(', ')}`);
-  const all = Object.entries(variants(loader)).filter(([name]) => wanted?.includes(name) ?? true);
+  const every = variants(loader);
+  const unknown = wanted?.filter((name) => !(name in every));
+  if (unknown?.length) throw new Error(`no variant ${unknown}: there are ${Object.keys(every).join(', ')}`);
+  const all = Object.entries(every).filter(([name]) => wanted?.includes(name) ?? true);
   console.log(`Chromium ${browser.version()}, ${cpus().length} × ${cpus()[0].model}, medians of ${ROUNDS} visits each, interleaved.`);
   console.log('vanilla-cookieconsent 3.1.0 (hideFromBots: false), orejime 3.2.1, brotli 11, all from 127.0.0.1.');
   for (const [title, profile] of Object.entries(PROFILES)) {

@@ -5,9 +5,9 @@
 import { FOREIGN, FREE, HELD } from '../answer';
 import { HOLDABLE } from '../holdable';
 import { renew } from '../renew';
-import { isTwin, note, onWay } from '../twins';
 import { rest } from '../rest';
 import { SERVICE } from '../services';
+import { isTwin, note, onWay } from '../twins';
 import type { Host } from '../host';
 
 declare const PARTS: ((host: Host) => void)[];
@@ -363,14 +363,13 @@ PARTS.push((host) => {
     const insert = (self: HTMLElement, parameters: unknown[]): undefined => {
       for (const node of parameters) {
         if (node instanceof HTMLScriptElement) {
-          const byTurbo = onWay() && self == document.head;
-          if (byTurbo && isTwin(node, self)) {
+          if (isTwin(node, self)) {
             // It goes its way and does nothing.
             type.set!.call(node, 'text/ran');
             queueMicrotask(() => node.remove());
             continue;
           }
-          if (byTurbo) note(node, self);
+          if (onWay()) note(node, self);
           added.add(node);
         }
         scan(node);
