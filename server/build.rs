@@ -94,16 +94,8 @@ fn list(
 }
 
 fn compress(bytes: &[u8], brotli: &Path, gzip: &Path) -> io::Result<()> {
-    let params = brotli::enc::BrotliEncoderParams {
-        quality: 11,
-        lgwin: 22,
-        size_hint: bytes.len(),
-        ..Default::default()
-    };
-    brotli::BrotliCompress(&mut &bytes[..], &mut fs::File::create(brotli)?, &params)?;
-    let mut encoder = flate2::write::GzEncoder::new(fs::File::create(gzip)?, flate2::Compression::best());
-    io::Write::write_all(&mut encoder, bytes)?;
-    encoder.finish().map(drop)
+    fs::write(brotli, assent_compression::brotli(bytes))?;
+    fs::write(gzip, assent_compression::gzip(bytes))
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

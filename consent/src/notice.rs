@@ -200,8 +200,12 @@ texts! {
     center_controller,
     /// Saves the center's form.
     center_save,
-    /// Said after saving.
+    /// Said after saving, where the site asks for the choice.
     center_saved,
+    /// Said after saving, where the site learns the choice by the link back.
+    center_saved_here,
+    /// Said when the center no longer knows for whom its page was made.
+    center_ended,
     /// Said when saving failed.
     center_failed,
     /// Link back to the site.
@@ -238,8 +242,12 @@ texts! {
     own_receipt_kept,
     /// What the mark of an opened center is for.
     own_center,
-    /// How long it stays.
+    /// How long it stays; `{days}` stands for the rule's expiry.
     own_center_kept,
+    /// What the center's own cookie is for.
+    own_session,
+    /// How long it stays.
+    own_session_kept,
     /// What the list of the embeds that were loaded once is for.
     own_once,
     /// How long it stays.
@@ -491,6 +499,10 @@ fn own_service(config: &SiteConfig, rule: &Rule, texts: &Texts) -> NoticeService
                 &texts.own_center,
                 &texts.own_center_kept,
             ),
+            NoticeItem {
+                name: format!("assent-center-{}", config.id),
+                ..item("", ItemKind::Cookie, &texts.own_session, &texts.own_session_kept)
+            },
             item(
                 "-outbox",
                 ItemKind::Cookie,
@@ -553,8 +565,12 @@ mod tests {
         );
         let names: Vec<_> = own.items.iter().map(|item| item.name.as_str()).collect();
         let id = &config.id;
-        let expected = ["", "-center", "-outbox", "-outbox-*", "-receipt", "-once"]
-            .map(|suffix| format!("assent-{id}{suffix}"));
+        let suffixes = ["", "-center", "-outbox", "-outbox-*", "-receipt", "-once"];
+        let mut expected: Vec<_> = suffixes
+            .iter()
+            .map(|suffix| format!("assent-{id}{suffix}"))
+            .collect();
+        expected.insert(2, format!("assent-center-{id}"));
         assert_eq!(names, expected);
         assert_eq!(
             own.items[0].lifetime,
@@ -570,7 +586,7 @@ mod tests {
         let shown = categories(&config, &config.rules[0], &texts, "en");
         assert_eq!(
             shown[0].services[0].items.len(),
-            5,
+            6,
             "what is not used is not stored"
         );
     }

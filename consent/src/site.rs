@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     Categories, Category,
     decision::{Model, Objections},
+    erase,
     marks::{Manager, Marks},
     services,
     signals::settings::{Signals, WAIT_MS_MAX, is_region},
@@ -364,10 +365,12 @@ impl SiteConfig {
                     .iter()
                     .find(|before| before.id == service.id && before.category == service.category)
                     .is_none_or(|before| {
-                        service
-                            .items
-                            .iter()
-                            .any(|item| !before.items.iter().any(|had| had.name == item.name))
+                        service.items.iter().any(|item| {
+                            !before
+                                .items
+                                .iter()
+                                .any(|had| had.name == item.name && had.kind == item.kind)
+                        })
                     })
             })
     }
@@ -413,18 +416,28 @@ impl SiteConfig {
     }
 
     /// The declared optional items of the given kinds that a page can erase, as the list that
-    /// [`erase`](crate::erase) reads.
+    /// [`erase`](crate::erase) reads. Necessary ones stand there only where the name of an optional one stands for them, too:
+    /// so they stay.
     pub fn erase_list(&self, kinds: &[ItemKind]) -> String {
-        let entries: BTreeSet<String> = self
+        let items: Vec<_> = self
             .marks_in_lists()
-            .filter(|(service, _)| service.category != Category::Necessary)
             .flat_map(|(service, mark)| {
                 service
                     .items
                     .iter()
-                    .filter(|item| kinds.contains(&item.kind) && self.foreign_host(item).is_none())
-                    .map(move |item| format!("{mark}{}", item.name))
+                    .map(move |item| (service.category, mark, item))
             })
+            .filter(|(_, _, item)| kinds.contains(&item.kind) && self.foreign_host(item).is_none())
+            .collect();
+        let is_optional = |category: Category| category != Category::Necessary;
+        let is_meant = |name: &str| {
+            let mut optional = items.iter().filter(|(category, ..)| is_optional(*category));
+            optional.any(|(.., item)| erase::matches(item.name.as_bytes(), name.as_bytes()))
+        };
+        let entries: BTreeSet<String> = items
+            .iter()
+            .filter(|(category, _, item)| is_optional(*category) || is_meant(&item.name))
+            .map(|(_, mark, item)| format!("{mark}{}", item.name))
             .collect();
         entries.into_iter().collect::<Vec<_>>().join(" ")
     }
@@ -975,6 +988,10 @@ mod tests {
         renamed.services[0].name = "Another name".into();
         assert!(!renamed.widens(&earlier));
 
+        let mut kept_elsewhere = config();
+        kept_elsewhere.services[0].items[0].kind = ItemKind::IndexedDb;
+        assert!(kept_elsewhere.widens(&earlier));
+
         let mut item = config();
         let mut more = item.services[0].items[0].clone();
         more.name = "_new".into();
@@ -987,6 +1004,18 @@ mod tests {
         assert_eq!(config().erase_list(&[ItemKind::Cookie]), "1_ga* 3_fbp");
         assert_eq!(config().erase_list(&[ItemKind::LocalStorage]), "3_fb*");
         assert_eq!(config().erase_list(&[ItemKind::IndexedDb]), "");
+    }
+
+    #[test]
+    fn what_is_necessary_stays_although_an_optional_pattern_stands_for_it_too() {
+        let mut config = config();
+        config.services[0].items[0].name = "shop_*".to_owned();
+        config.services[1].items[0].name = "shop_session".to_owned();
+        let list = config.erase_list(&[ItemKind::Cookie]);
+        assert_eq!(list, "0shop_session 1shop_* 3_fbp");
+        let is_erased =
+            |name: &str| erase::is_erased(list.as_bytes(), name.as_bytes(), Categories::NECESSARY);
+        assert!(!is_erased("shop_session") && is_erased("shop_visits"));
     }
 
     #[test]

@@ -2,12 +2,16 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { acknowledged, banner, control, hasRun, not, ran, settle, until, world } from '../harness.mjs';
+import { acknowledged, banner, control, dialog, hasRun, not, ran, settle, until, world } from '../harness.mjs';
 
 const NO_ROUTES = 'the driver cannot lose a request';
 
 let shop;
-before(async () => (shop = await world()));
+before(async () => {
+  shop = await world();
+  shop.page('/plain', { tag: '', head: '', body: '' });
+  shop.page('/links', { body: '<a id="center" href="/" data-assent="center">Your choices</a>' });
+});
 after(() => shop?.close());
 
 async function acceptedThenCenter() {
@@ -53,6 +57,83 @@ test('a change there applies on the next load of the site', async () => {
     return cookies.includes('_ga') && !cookies.includes('_fbp') && !cookies.includes('_gcl_au');
   };
   await until(erased, 'the cookies of targeting, and no others, to go');
+  await visitor.close();
+});
+
+/** The mark with which the site asks for what was chosen in the center, as if it were so many seconds older. */
+const age = (page, seconds) =>
+  page.evaluate((seconds) => {
+    const [, left, key] = /assent-shop-center=(\d+)\.(\w+)/.exec(document.cookie);
+    for (const domain of ['', ...[...location.hostname.matchAll(/(?<=^|\.)[^.]+\..+/g)].map(([name]) => `;domain=${name}`)]) {
+      document.cookie = `assent-shop-center=;max-age=0;path=/${domain}`;
+    }
+    document.cookie = `assent-shop-center=${left - seconds}.${key};path=/`;
+  }, seconds);
+const isMarked = (page) => page.evaluate(() => document.cookie.includes('assent-shop-center='));
+
+test('a change there applies however late the next page is opened, and is then asked for no more', async () => {
+  const [visitor, page] = await acceptedThenCenter();
+  await page.locator('button[name=do][value=withdraw]').first().click();
+  await page.waitForURL(`${shop.server.origin}/c/shop**saved=1`);
+  const blank = await visitor.context.newPage();
+  await blank.goto(shop.at('/plain'));
+  assert.ok(await isMarked(blank));
+  await age(blank, 5 * 3600);
+  const next = await visitor.open();
+  await until(async () => (await visitor.consent())?.granted === 1, 'the withdrawal');
+  await settle(next);
+  assert.deepEqual(await ran(next), []);
+  assert.ok(!(await isMarked(next)));
+  await visitor.close();
+});
+
+test('who goes there before any choice keeps one key: what is chosen there applies on the next page', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open('/links');
+  await banner(page).waitFor();
+  await page.locator('#center').click();
+  await page.waitForURL(`${shop.server.origin}/c/shop**`);
+  assert.ok(!(await page.url()).includes('t='), 'the token is gone from the address');
+  await page.locator('input[name=performance]').check();
+  await page.locator('button[name=do][value=save]').click();
+  await page.waitForURL(`${shop.server.origin}/c/shop**saved=1`);
+  const next = await visitor.open();
+  await until(async () => (await visitor.consent())?.granted === 0b0011, 'the choice');
+  assert.equal(await banner(next).count(), 0);
+  // And what is then chosen on the site stands in the same history.
+  await next.evaluate(() => window.assent.set({ functional: true }));
+  await acknowledged(next);
+  await next.evaluate(() => window.assent.center());
+  await next.waitForURL(`${shop.server.origin}/c/shop**`);
+  assert.equal(await next.locator('a[href*="/receipts/"]').count(), 2);
+  await visitor.close();
+});
+
+test('the dialog leads to the earlier choices and their receipts', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await control(page, 'accept').click();
+  await acknowledged(page);
+  await page.evaluate(() => window.assent.show());
+  await dialog(page).locator('[data-assent=center]').click();
+  await page.waitForURL(`${shop.server.origin}/c/shop**`);
+  assert.equal(await page.locator('a[href*="/receipts/"]').count(), 1);
+  await visitor.close();
+});
+
+test('a page that the browser has kept takes over what was changed there meanwhile', async () => {
+  const [visitor, page] = await acceptedThenCenter();
+  await page.locator('button[name=do][value=withdraw]').first().click();
+  await page.waitForURL(`${shop.server.origin}/c/shop**saved=1`);
+  // Over the page before the choice was saved, where the engine keeps one.
+  await until(async () => {
+    if ((await page.url()).startsWith(shop.origin)) return true;
+    await page.evaluate(() => history.back()).catch(() => {});
+    await new Promise((done) => setTimeout(done, 500));
+    return false;
+  }, 'the page of the site');
+  await until(async () => (await visitor.consent())?.granted === 1, 'the withdrawal');
+  await until(async () => (await ran(page)).length === 0, 'a page on which nothing runs');
   await visitor.close();
 });
 

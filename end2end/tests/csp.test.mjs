@@ -104,6 +104,34 @@ test('the translated gate keeps an early refusal under opt-out when the page com
   }
 });
 
+test('Google’s tags find the default set although the gate has to be fetched, or cannot run', async () => {
+  for (const [path, attributes, nonce] of [
+    ['/no-wasm', 'nonce="n1"', 'n1'],
+    // Without one it may fetch nothing of its own.
+    ['/no-gate', '', 'other'],
+  ]) {
+    const probe = `<script nonce="${nonce}">window.dataLayer ??= []; dataLayer.push({ probe: 1 });</script>`;
+    shop.page(`${path}-google`, { tag: shop.tag(attributes), head: probe, body: '', headers: shop.pages.get(path).headers });
+  }
+  const [visitor, page] = await open('/no-wasm');
+  await control(page, 'reject').click();
+  await until(async () => (await visitor.consent())?.granted === 1, 'the refusal');
+  for (const [path, then] of [
+    ['/no-wasm-google', ['update']],
+    ['/no-gate-google', []],
+  ]) {
+    const google = await visitor.open(path);
+    await settle(google);
+    const layer = await google.evaluate(() =>
+      window.dataLayer.map((entry) => (entry[0] === 'consent' ? `${entry[1]} ${Object.values(entry[2]).filter((value) => value === 'granted').length}` : entry.probe ? 'probe' : 'other')),
+    );
+    const kinds = layer.filter((entry) => entry !== 'other');
+    assert.deepEqual(kinds.slice(0, 2), ['default 1', 'probe'], path);
+    assert.deepEqual([...new Set(kinds.slice(2))], then.map((kind) => `${kind} 1`), path);
+  }
+  await visitor.close();
+});
+
 test('where no gate can run, everything stays held and the banner leads to the center', async () => {
   const [visitor, page] = await open('/no-gate');
   await banner(page).waitFor();

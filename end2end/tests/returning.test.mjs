@@ -45,6 +45,23 @@ test('no banner, tags of every kind are released before the parser goes on', asy
 });
 
 const NO_CACHE = 'the driver does not tell what comes from the cache; outbox.test.mjs shows it with the server away';
+test('what a released script at the end of the page listens for comes once', async () => {
+  const listen = (target, name) => `${target}.addEventListener('${name}', () => (window.heard ??= []).push('${target} ${name}'));`;
+  const listeners = ['document', 'window'].flatMap((target) => ['DOMContentLoaded', 'load'].map((name) => [target, name]));
+  shop.page('/end', {
+    tag: shop.tag('async'),
+    head: '',
+    body: `<script type="text/plain" data-category="performance">${listeners.map(([target, name]) => listen(target, name)).join('')}</script>`,
+  });
+  const visitor = await returning();
+  const page = await visitor.open('/end');
+  await until(() => page.evaluate(() => window.heard?.length > 2), 'the listeners').catch(() => {});
+  await settle(page);
+  // `load` comes to the window alone.
+  assert.deepEqual((await page.evaluate('window.heard')).sort(), ['document DOMContentLoaded', 'window DOMContentLoaded', 'window load']);
+  await visitor.close();
+});
+
 test('no request to Assent', not({ firefox: NO_CACHE, webkit: NO_CACHE }), async () => {
   const visitor = await returning();
   const network = [];

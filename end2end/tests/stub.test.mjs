@@ -204,3 +204,37 @@ test('an address that is none does not keep what follows from being held', async
   assert.equal(await page.locator('iframe[src]').count(), 0);
   await visitor.close();
 });
+
+/** A site whose visitors choose by service and whose pages are marked for OneTrust. */
+test('inert scripts with marks that are not the stub’s to read run when they are released, and nothing behind them waits', async () => {
+  const other = await world({
+    change: (config) => ({ ...config, service_choice: true, marks: { onetrust: {} } }),
+  });
+  try {
+    const inert = (marks, name) => `<script type="text/plain" ${marks} src="https://tags.vendor.example/${name}.js?name=${name}"></script>`;
+    other.page('/inert', {
+      tag: `<script>${STUB}</script>${other.tag('async data-assent-loader')}`,
+      head: `
+        <script type="text/x-template" src="https://tags.vendor.example/template.html"></script>
+        <script data-category="Targeting" src="https://tags.vendor.example/capital.js?name=capital"></script>
+        ${inert('class="optanon-category-C0002"', 'onetrust')}
+        ${inert('data-service="hotjar"', 'service')}
+        ${inert('data-category="functional"', 'category')}
+        <script type="text/plain" data-category="performance">(window.ran ??= []).push('inline')</script>`,
+      body: '',
+    });
+    const visitor = await other.visitor();
+    const page = await visitor.open('/inert');
+    await banner(page).waitFor();
+    await settle(page);
+    assert.deepEqual(await ran(page), []);
+    await page.evaluate(() => window.assent.set({ performance: true, functional: true }));
+    await hasRun(page, ['onetrust', 'service', 'category', 'inline']);
+    await settle(page);
+    await page.evaluate(() => window.assent.set({ targeting: true }));
+    await hasRun(page, ['onetrust', 'service', 'category', 'inline', 'capital']);
+    await visitor.close();
+  } finally {
+    await other.close();
+  }
+});

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { banner, ENGINE, errors, hasRun, not, settle, until, world } from '../harness.mjs';
+import { banner, ENGINE, errors, hasRun, not, ran, settle, until, world } from '../harness.mjs';
 
 const PAGE = (tag, head, body) => `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Wall</title><link rel="icon" href="data:,">
 ${tag}${head}</head><body><h1>Wall</h1>${body}</body></html>`;
@@ -49,6 +49,8 @@ const WAYS = {
   'a button with a picture': `const i = document.createElement('input'); i.type = 'image'; i.alt = ''; i.src = at; document.body.append(i);`,
   // Where the engine has no such method, as it would be written there.
   'a picture by setHTMLUnsafe': `const d = document.createElement('div'); document.body.append(d); const i = '<img alt="" src="' + at + '">'; if (d.setHTMLUnsafe) d.setHTMLUnsafe('<p><template shadowrootmode="open">' + i + '</template></p>'); else d.attachShadow({ mode: 'open' }).innerHTML = i;`,
+  'a picture of SVG by innerHTML': `const g = document.createElementNS('http://www.w3.org/2000/svg', 'svg'); document.body.append(g); g.innerHTML = '<image href="' + at + '"/>';`,
+  'a picture out of a template of the markup': `const t = document.createElement('template'); t.innerHTML = '<p id="imported"></p>'; const i = t.content.ownerDocument.createElement('img'); i.setAttributeNS(null, 'alt', ''); i.attributes.setNamedItem(Object.assign(document.createAttribute('src'), { value: at })); t.content.firstChild.append(i); window.imported = document.importNode(t.content, true); setTimeout(() => document.body.append(window.imported), 50);`,
   'a preload by its sizes': `const l = document.createElement('link'); l.rel = 'preload'; l.as = 'image'; l.imageSrcset = at + ' 9000w'; l.imageSizes = '100vw'; document.head.append(l);`,
 };
 
@@ -110,6 +112,87 @@ test('every way to a known third party is held, and opens with its category, onc
   await hasRun(page, Object.keys(WAYS).flatMap((way, at) => (way.startsWith('a script') ? `way${at}` : [])));
   assert.deepEqual(await errors(page), []);
   await visitor.close();
+});
+
+test('a picture that turns to the site’s own address is not taken away by a later choice', async () => {
+  const visitor = await shop.visitor();
+  const page = await visitor.open();
+  await ready(page);
+  await page.evaluate((host) => {
+    for (const id of ['detached', 'attached']) {
+      const picture = new Image();
+      picture.id = id;
+      if (id === 'attached') document.body.append(picture);
+      picture.src = `https://${host}/avatar.png`;
+      picture.src = '/anonymous.png';
+      document.body.append(picture);
+    }
+  }, HOST);
+  await page.evaluate(() => window.assent.set({ functional: true }));
+  await settle(page);
+  const addresses = () => page.evaluate(() => ['detached', 'attached'].map((id) => document.getElementById(id).getAttribute('src')));
+  assert.deepEqual(await addresses(), ['/anonymous.png', '/anonymous.png']);
+  await page.evaluate(() => window.assent.withdraw());
+  await settle(page);
+  assert.deepEqual(await addresses(), ['/anonymous.png', '/anonymous.png']);
+  assert.deepEqual(places(visitor), []);
+  await visitor.close();
+});
+
+test('libraries that nobody lists run in their place, and so does all for who has granted everything', async () => {
+  const script = (at) => `<script src="https://${at}?name=${at.split('/')[0]}"></script><script>(window.ran ??= []).push('after');</script>`;
+  shop.pages.set('/libraries', { body: PAGE(shop.tag(''), script('code.jquery.com/jquery-3.7.1.min.js') + script('tags.vendor.example/unlisted.js'), '') });
+  const visitor = await shop.visitor();
+  const page = await visitor.open('/libraries');
+  await hasRun(page, ['code.jquery.com', 'after', 'after', 'tags.vendor.example']);
+  assert.deepEqual((await page.evaluate('window.ran')).slice(0, 2), ['code.jquery.com', 'after']);
+  await page.evaluate(() => window.assent.set({ performance: true, functional: true, targeting: true }));
+  await until(() => visitor.consent(), 'the choice');
+  const again = await visitor.open('/libraries');
+  await hasRun(again, ['code.jquery.com', 'after', 'tags.vendor.example', 'after']);
+  assert.deepEqual(await again.evaluate('window.ran'), ['code.jquery.com', 'after', 'tags.vendor.example', 'after']);
+  await visitor.close();
+});
+
+test('a refused service stays refused where its live tags are marked with it', async () => {
+  const other = await world({
+    change: (config) => ({ ...config, service_choice: true, blocking: { mode: 'enforce' } }),
+  });
+  try {
+    other.pages.set('/', {
+      body: PAGE(
+        other.tag(''),
+        `<script data-category="performance" data-service="hotjar" src="https://static.hotjar.com/x.js?name=live"></script>
+         <script data-service="hotjar" src="https://tags.vendor.example/unlisted.js?name=unlisted"></script>
+         <script data-service="google-analytics" src="https://tags.vendor.example/granted.js?name=granted"></script>`,
+        '',
+      ),
+    });
+    const visitor = await other.visitor();
+    const page = await visitor.open();
+    await ready(page);
+    await settle(page);
+    assert.deepEqual(await ran(page), []);
+    await page.evaluate(() => window.assent.set({ performance: true, services: { hotjar: false } }));
+    await page.evaluate(() => {
+      const picture = new Image();
+      Object.assign(picture.dataset, { category: 'performance', service: 'hotjar' });
+      picture.src = 'https://static.hotjar.com/p.gif';
+    });
+    await hasRun(page, ['granted']);
+    await settle(page);
+    assert.deepEqual(await ran(page), ['granted']);
+    assert.ok(!places(visitor).includes('static.hotjar.com/p.gif'));
+    const again = await visitor.open();
+    await hasRun(again, ['granted']);
+    await settle(again);
+    assert.deepEqual(await ran(again), ['granted']);
+    await again.evaluate(() => window.assent.set({ services: { hotjar: true } }));
+    await hasRun(again, ['granted', 'live', 'unlisted']);
+    await visitor.close();
+  } finally {
+    await other.close();
+  }
 });
 
 test('a call to a known third party fails as a network error does, and goes out while its category is granted', async () => {

@@ -1,8 +1,6 @@
 //! `cargo xtask size`: what a visitor downloads, against its budget.
 
-use std::{fs, io::Write, path::Path};
-
-use flate2::{Compression, write::GzEncoder};
+use std::{fs, path::Path};
 
 use crate::{Result, assets::ASSETS, build, http::Connection, paths, server::Server};
 
@@ -51,7 +49,7 @@ pub(crate) fn check(binary: &Path) -> Result {
     let mut rows = loaders(binary)?;
     let mut dialog = Sizes::default();
     for (name, most) in ASSETS {
-        let sizes = compressed(&fs::read(paths::assets().join(name))?)?;
+        let sizes = compressed(&fs::read(paths::assets().join(name))?);
         if name == "dialog.js" || name == "dialog.wasm" {
             dialog.raw += sizes.raw;
             dialog.gzip += sizes.gzip;
@@ -149,21 +147,12 @@ fn loaders(binary: &Path) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn compressed(bytes: &[u8]) -> Result<Sizes> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-    gzip.write_all(bytes)?;
-    let mut brotli = Vec::new();
-    let parameters = brotli::enc::BrotliEncoderParams {
-        quality: 11,
-        lgwin: 22,
-        ..Default::default()
-    };
-    brotli::BrotliCompress(&mut &*bytes, &mut brotli, &parameters)?;
-    Ok(Sizes {
+fn compressed(bytes: &[u8]) -> Sizes {
+    Sizes {
         raw: bytes.len(),
-        gzip: gzip.finish()?.len(),
-        brotli: brotli.len(),
-    })
+        gzip: assent_compression::gzip(bytes).len(),
+        brotli: assent_compression::brotli(bytes).len(),
+    }
 }
 
 fn table(rows: &[Row]) -> String {
@@ -212,7 +201,7 @@ mod tests {
 
     #[test]
     fn compresses_with_both() {
-        let sizes = compressed(&[b'a'; 10_000]).unwrap();
+        let sizes = compressed(&[b'a'; 10_000]);
         assert_eq!(sizes.raw, 10_000);
         assert!(sizes.gzip < 100 && sizes.brotli < 100);
     }

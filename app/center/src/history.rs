@@ -5,7 +5,7 @@ use crate::{
     page::{CenterPage, HistoryRow, method, outcome},
 };
 
-/// Every choice of the visitor, with its receipt. The roles are spelled out because browsers drop a table's
+/// The visitor's choices, with their receipts. The roles are spelled out because browsers drop a table's
 /// meaning when the style sheet turns its rows into cards.
 pub(crate) fn section(page: &CenterPage<'_>) -> AnyView {
     let texts = page.texts;
@@ -13,6 +13,12 @@ pub(crate) fn section(page: &CenterPage<'_>) -> AnyView {
         view! { <p class="none">{texts.center_history_empty.clone()}</p> }.into_any()
     } else {
         let rows = page.history.iter().map(|entry| row(entry, page)).collect_view();
+        let older = page.rights.filter(|_| page.is_shortened).map(|rights| {
+            let language = rights.language.to_owned();
+            view! {
+                <p lang=language><a href=rights.data_url.to_owned()>{rights.texts.older.clone()}</a></p>
+            }
+        });
         let columns = [
             &texts.center_when,
             &texts.center_how,
@@ -27,6 +33,7 @@ pub(crate) fn section(page: &CenterPage<'_>) -> AnyView {
                 <thead role="rowgroup"><tr role="row">{columns}</tr></thead>
                 <tbody role="rowgroup">{rows}</tbody>
             </table>
+            {older}
             <p><a href=page.verify_url.to_owned()>{texts.center_verify.clone()}</a></p>
         }
         .into_any()

@@ -47,6 +47,8 @@ pub struct CenterPage<'a> {
     pub current: Option<Current>,
     /// Earlier choices, newest first, the current one included.
     pub history: &'a [HistoryRow],
+    /// Whether there are earlier ones than these.
+    pub is_shortened: bool,
     /// Address of the page on which receipts are checked, same origin.
     pub verify_url: &'a str,
     /// What the visitor can do with what is stored; `None` where nothing is.
@@ -73,7 +75,7 @@ pub struct Current {
 /// A point in time, written for people and for machines.
 #[derive(Clone, Debug)]
 pub struct Moment {
-    /// In the visitor's language: `20 November 2026, 14:03 UTC`.
+    /// `2026-11-20 14:03 UTC`.
     pub text: String,
     /// For `<time datetime>`: `2026-11-20T14:03:00Z`.
     pub machine: String,
@@ -101,12 +103,16 @@ pub struct HistoryRow {
 /// What has just happened, said at the top of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
-    /// The choice was stored.
+    /// The choice was stored, and the site asks for it.
     Saved,
+    /// The choice was stored; the site learns it by the link back.
+    SavedHere,
     /// The choice could not be stored; the visitor may try again.
     Failed,
     /// The link that led here was used before or is too old.
     LinkExpired,
+    /// The page was open for too long; nothing was stored.
+    Ended,
 }
 
 /// The center as a whole HTML document.
@@ -171,29 +177,25 @@ pub fn page(page: &CenterPage<'_>) -> String {
 }
 
 fn said(news: News, texts: &Texts) -> AnyView {
-    match news {
-        News::Saved => view! {
-            <p class="news good" role="status">
-                {icon::draw(Icon::Check)}
-                <span>{texts.center_saved.clone()}</span>
-            </p>
-        }
-        .into_any(),
-        News::Failed | News::LinkExpired => {
-            let text = if news == News::Failed {
-                texts.center_failed.clone()
-            } else {
-                texts.center_link_expired.clone()
-            };
-            view! {
-                <p class="news bad" role="alert">
-                    {icon::draw(Icon::Warning)}
-                    <span>{text}</span>
-                </p>
-            }
-            .into_any()
-        }
+    let (is_good, text) = match news {
+        News::Saved => (true, &texts.center_saved),
+        News::SavedHere => (true, &texts.center_saved_here),
+        News::Failed => (false, &texts.center_failed),
+        News::LinkExpired => (false, &texts.center_link_expired),
+        News::Ended => (false, &texts.center_ended),
+    };
+    let (class, role, sign) = if is_good {
+        ("news good", "status", Icon::Check)
+    } else {
+        ("news bad", "alert", Icon::Warning)
+    };
+    view! {
+        <p class=class role=role>
+            {icon::draw(sign)}
+            <span>{text.clone()}</span>
+        </p>
     }
+    .into_any()
 }
 
 fn current(page: &CenterPage<'_>) -> AnyView {

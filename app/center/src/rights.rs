@@ -29,6 +29,7 @@ pub struct RightsTexts {
     data_title: String,
     data_text: String,
     data_shortened: String,
+    pub(crate) older: String,
     made: String,
     subject: String,
     site: String,

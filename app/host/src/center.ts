@@ -1,5 +1,6 @@
 /** The visitor's way to the preference center and back, for the few pages where one takes it: a module of its own. */
 
+import { domains } from './domains';
 import type { Loader } from './loader';
 import { listed } from './services';
 
@@ -8,6 +9,10 @@ export type Kept = [number, number, number, string, string, string?];
 
 /** Codes that no gate can read, so that it grants nothing and asks. */
 const UNREADABLE = '-';
+
+/** How long the center knows the visitor at most, in seconds: what was chosen there may be asked for once more after it,
+    and then no more. Its cookie lasts less; see `SESSION_S` in server/src/http/center.rs. */
+const VISIT_S = 3600;
 
 /** A choice as the server knows it. */
 interface Known {
@@ -20,21 +25,58 @@ interface Known {
   decided_at_ms: number;
 }
 
-/** Leads to the center at `address`. The subject key travels as a token that works once, within ten minutes. */
-export async function go(address: string, language: string, api: string, key: string): Promise<void> {
-  let query = `?lang=${language}`;
-  if (key) {
+const now = (): number => Math.floor(Date.now() / 1000);
+
+/** A cookie's value, empty if there is none. */
+const cookie = (name: string): string => document.cookie.match(`(?:^|; )${name}=([^;]*)`)?.[1] ?? '';
+
+/** Sets a cookie for `age` seconds. */
+function put(name: string, value: string, age: number, domain: string): void {
+  const secure = location.protocol == 'https:' ? ';secure' : '';
+  document.cookie = `${name}=${value};max-age=${age};path=/${domain};samesite=lax${secure}`;
+}
+
+/** A subject key that begins with the time: `assent_consent::record::subject_key`. */
+function made(): string {
+  const random = crypto.getRandomValues(new Uint8Array(12));
+  const digits = Array.from(random, (byte) => (byte + 256).toString(16).slice(1)).join('');
+  return Date.now().toString(16).padStart(12, '0').slice(1, 9) + digits;
+}
+
+/** Notes on the widest domain, where the choice stands too, that the visitor goes to the center as `key`: a cookie, because
+    opening the browser's storage takes longer than a page may wait. False where the browser keeps none. */
+function note(site: string, key: string, days: number): boolean {
+  const name = `assent-${site}-center`;
+  const value = `${now()}.${key}`;
+  return domains().some((domain) => {
+    put(name, value, days * 86400, domain);
+    return cookie(name) == value;
+  });
+}
+
+/** Leads to the center. The subject key, made here before a first choice, travels as a token that works once, within ten
+    minutes. */
+export async function go(server: string, api: string, key: string, loader: Loader): Promise<void> {
+  const own = key || made();
+  let query = `?lang=${loader.l}`;
+  // Who can note no key would not know the choice again: they get one from the center.
+  if (note(loader.s, own, loader.e) || key) {
     let token = '';
     try {
-      const answer = await fetch(`${api}handover`, { method: 'POST', body: JSON.stringify({ key }) });
+      const answer = await fetch(`${api}handover`, { method: 'POST', body: JSON.stringify({ key: own }) });
       if (answer.ok) ({ token } = await answer.json());
     } catch {
       // The center says that it could not take the choice over.
     }
     query += `&t=${token}`;
   }
+  // A page that the browser has kept and shows again loads nothing.
+  addEventListener('pageshow', async ({ persisted }) => {
+    const before = document.cookie;
+    if (persisted && ((await ask(api, own, loader, [])) || document.cookie != before)) location.reload();
+  });
   const link = document.createElement('a');
-  link.href = address + query;
+  link.href = `${server}/c/${loader.s}${query}`;
   // The center takes a token only from the site's own pages, so it has to learn where the visitor comes from.
   link.referrerPolicy = 'origin';
   link.click();
@@ -42,12 +84,13 @@ export async function go(address: string, language: string, api: string, key: st
 
 /** What to take over of what the server knows: a later choice as it is, an earlier one only where it grants less, for
     two clocks are in play, and what was withdrawn in either place must not come back. */
-function adopted(known: Known, stored: string, loader: Loader): Kept | undefined {
-  const [, , bits, at, key = '', record, codes = ''] = stored.split('.');
+function adopted(known: Known, key: string, loader: Loader): Kept | undefined {
+  const [, , bits, at, , record, codes = ''] = cookie(`assent-${loader.s}`).split('.');
   if (known.record == record) return undefined;
+  const subject = known.key ?? key;
   const decided = Math.floor(known.decided_at_ms / 1000);
   if (!(decided <= +at)) {
-    return [known.granted, known.revision, decided, known.key ?? key, known.record, known.codes];
+    return [known.granted, known.revision, decided, subject, known.record, known.codes];
   }
   const present = parseInt(bits, 16);
   const both = present & known.granted;
@@ -66,20 +109,18 @@ function adopted(known: Known, stored: string, loader: Loader): Kept | undefined
   }
   // Another loader than this one lists the rest.
   if (read < here.length + there.length) except = UNREADABLE;
-  return less || except == UNREADABLE ? [both, loader.r, +at, key, known.record, except] : undefined;
+  return less || except == UNREADABLE ? [both, loader.r, +at, subject, known.record, except] : undefined;
 }
 
 const split = (codes = ''): string[] => codes.match(/.../g) ?? [];
 
-/** Forgets the visitor, who had everything erased in the center: the cookie, on every domain where it may stand, and
+/** Forgets the visitor, who had everything erased in the center: the cookies, on every domain where they may stand, and
     what waits or was received. */
 function forget(site: string): void {
   const name = `assent-${site}`;
-  const labels = location.hostname.split('.');
-  for (const domain of ['', ...labels.map((_, at) => `;domain=${labels.slice(at).join('.')}`)]) {
-    document.cookie = `${name}=;max-age=0;path=/${domain}`;
+  for (const domain of domains()) {
+    for (const more of ['', '-center', '-outbox']) put(name + more, '', 0, domain);
   }
-  for (const more of ['center', 'outbox']) document.cookie = `${name}-${more}=;max-age=0;path=/`;
   try {
     for (const item of Object.keys(localStorage)) {
       if (item == `${name}-receipt` || item.startsWith(`${name}-outbox-`)) localStorage.removeItem(item);
@@ -89,26 +130,40 @@ function forget(site: string): void {
   }
 }
 
-/** What to keep of a choice made in the center, known by the token of the link `back`, else by the key. */
+/** Asks for what was chosen in the center with this key; `mark` is that of the cookie, emptied for who is forgotten. */
+async function ask(api: string, key: string, loader: Loader, mark: string[]): Promise<Kept | undefined> {
+  const name = `assent-${loader.s}`;
+  const record = cookie(name).split('.')[5];
+  const headers = { authorization: `Bearer ${key}` };
+  const answer = await fetch(`${api}choice?record=${record}`, { headers });
+  if (answer.status == 410) {
+    forget(loader.s);
+    mark.length = 0;
+  }
+  // Nothing can follow what is known now.
+  else if ((answer.ok || answer.status == 404) && now() - parseInt(cookie(`${name}-center`)) > VISIT_S) {
+    for (const domain of domains()) put(`${name}-center`, '', 0, domain);
+  }
+  return answer.ok ? adopted(await answer.json(), key, loader) : undefined;
+}
+
+/** What to keep of a choice made in the center, known by the token of the link back to this page, else by the key. */
 export async function news(
   server: string,
   api: string,
   key: string,
-  back: RegExpExecArray | null,
   loader: Loader,
-  stored: () => string,
+  mark: string[],
 ): Promise<Kept | undefined> {
+  const back = /^#assent(=(\w+))?$/.exec(location.hash);
+  if (!back && !mark[0]) return undefined;
   if (back) history.replaceState(history.state, '', location.pathname + location.search);
   // A token counts only on the way back from the center: a link from anywhere else could make the visitor go on
   // as the subject of whoever made it.
   const [{ type }] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
-  let answer: Response | undefined;
   if (back?.[2] && type == 'navigate' && document.referrer.startsWith(`${server}/`)) {
-    answer = await fetch(`${api}redeem`, { method: 'POST', body: JSON.stringify({ token: back[2] }) });
-  } else if (key) {
-    const record = stored().split('.')[5];
-    answer = await fetch(`${api}choice?record=${record}`, { headers: { authorization: `Bearer ${key}` } });
-    if (answer.status == 410) forget(loader.s);
+    const answer = await fetch(`${api}redeem`, { method: 'POST', body: JSON.stringify({ token: back[2] }) });
+    return answer.ok ? adopted(await answer.json(), key, loader) : undefined;
   }
-  return answer?.ok ? adopted(await answer.json(), stored(), loader) : undefined;
+  return key ? ask(api, key, loader, mark) : undefined;
 }

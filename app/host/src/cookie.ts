@@ -1,17 +1,7 @@
 /** The cookie that keeps the choice, and the erasure of what is no longer granted. */
+import { domains } from './domains';
 import { erased } from './gate';
 import { NAME, cookies, loader } from './loader';
-
-/** Says that the center was opened from here within the hour: the next pages ask what was chosen there. A cookie,
-    because opening the browser's storage takes longer than a page may wait. */
-const CENTER = `${NAME}-center`;
-
-/** The page's host and its parents of two labels or more, widest first, then none (a host-only cookie). */
-function domains(): string[] {
-  // Of an address browsers refuse all but the whole.
-  const labels = location.hostname.split('.');
-  return [...labels.map((_, at) => `;domain=${labels.slice(at).join('.')}`).slice(0, -1).reverse(), ''];
-}
 
 /** Writes a cookie for `age` seconds; `domain` is what `domains` gives. */
 export function put(name: string, value: string, age: number, domain: string, path = '/'): void {
@@ -28,11 +18,9 @@ export function read(jar: string, name = NAME): string {
   return '';
 }
 
-/** Notes that the center is being opened. */
-export const leave = (): void => put(CENTER, '1', 3600, '');
-
-/** Whether the center was opened within the hour before this page. */
-export const left = (): boolean => !!read(cookies, CENTER);
+/** The mark of who went to the center, whose choice there the site still has to ask for: when, and with which subject key.
+    See center.ts. */
+export const mark = read(cookies, `${NAME}-center`).split('.');
 
 /** Stores a value on the widest domain that the browser accepts, and nowhere else. */
 export function write(value: string): void {

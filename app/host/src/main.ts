@@ -1,7 +1,7 @@
 /** The loader: decides at once, shows the banner if the visitor has to be asked, and carries out the choice. */
 import type { Assent, Category, Choice as AssentChoice } from '../../types/assent';
 import type { Kept } from './center';
-import { erase, read, write } from './cookie';
+import { erase, mark, read, write } from './cookie';
 import * as gate from './gate';
 import { emit, on } from './events';
 import { signal } from './google';
@@ -17,18 +17,19 @@ type Choice = Partial<Record<(typeof OPTIONAL)[number], boolean>>;
 type Method = 'banner' | 'dialog' | 'api' | 'embed';
 
 const page = window as { assent?: Assent & { q?: [string, never[]][] }; Turbo?: { cache?: { clear?(): void } } };
-const queue = page.assent?.q;
+/** The calls that the page made of the inline stub. Where there are some, the signals' default is set, too. */
+let queue = page.assent?.q;
 
 let stored = read(cookies);
 let state = 0;
 
 /** The state of a visitor who comes for the first time, where the server knows it: the banner then stands before
     the gate is brought up. 0 where the gate has to say. */
-const first = stored || page.assent || location.hash.startsWith('#assent') ? 0 : loader.i;
+const first = stored || mark[0] || page.assent || location.hash.startsWith('#assent') ? 0 : loader.i;
 const tabs = window.BroadcastChannel && new BroadcastChannel(NAME);
 
-/** The subject key of the stored choice, empty before the first. */
-const subject = (): string => stored.split('.')[4] ?? '';
+/** The subject key, empty before the first choice, but where the visitor went to the center with one. */
+const subject = (): string => stored.split('.')[4] ?? mark[1] ?? '';
 const record = (): string | null => stored.split('.')[5] ?? null;
 
 /** The present choice, as the page's scripts see it. */
@@ -281,7 +282,7 @@ function begin(): void {
     return;
   }
   state = gate.start(stored);
-  const kept = news(subject(), () => stored);
+  const kept = news(subject());
   // The default is what holds without a choice; a stored choice is an update to it. While the center is
   // asked, nothing is granted: what was withdrawn there must not run once more.
   gate.choose(kept ? 0 : state & gate.CHOSEN ? loader.m && loader.d : state);
@@ -321,7 +322,7 @@ function click(event: Event): void {
   event.preventDefault();
 }
 
-/** Makes the calls that the page made of the inline stub. */
+/** Makes the calls that the stub has kept. */
 function replay(): void {
   for (const [name, parameters] of queue ?? []) (assent[name as keyof typeof assent] as Function)(...parameters);
 }
@@ -351,6 +352,11 @@ if (language && !language.startsWith(loader.l) && !element.src.includes('?')) {
   if (first) {
     start();
   } else {
+    if (!gate.compile() && !queue) {
+      // What nothing holds, as a Google tag, does not wait for the gate's translation.
+      signal('default', 64);
+      queue = [];
+    }
     gated(start, () => {
       // Without any gate everything stays held; the banner's buttons lead to the center.
       state = gate.ASK | 1;

@@ -4,6 +4,11 @@ import type { Loader } from './loader';
 /** Stands before a service's id where a host would stand, and in `when`. */
 export const SERVICE = 'service:';
 
+/** What stands for a tag's service. One that runs only without consent to the category runs only without consent to the
+    service. */
+export const placeOf = ({ category, service }: DOMStringMap): string =>
+  SERVICE + (category?.includes('!') ? '!' : '') + service!.trim();
+
 /** An optional service. */
 export interface Listed {
   id: string;

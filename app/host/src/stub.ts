@@ -30,23 +30,25 @@ gtag('consent', 'default', {
 
 function hold(node: Node): void {
   node.childNodes.forEach(hold);
-  const { dataset, src, tagName, type } = node as HTMLScriptElement;
+  const { dataset, src, type, tagName } = node as HTMLScriptElement;
   // What has been held, and what was released since, has this mark: it is not held again.
-  if (!src || !/^(SCRIPT|IFRAME|IMG)$/.test(tagName) || (dataset.assentHost ?? dataset.assentLoader) != undefined) return;
+  if (!src || !/^(IFRAME|IMG|SCRIPT)$/.test(tagName) || (dataset.assentHost ?? dataset.assentLoader) != undefined) return;
   // Host and path. Not `new URL`, which would throw at what is no address, and leave the nodes after it.
   const place = src.replace(/^https?:..([^/]*@)?([^/]*?)\.?(:\d+)?(\/[^?#]*).*/, '$2$4');
   if (place == src || src.startsWith(location.origin + '/')) return;
   const script = tagName == 'SCRIPT';
+  // JavaScript, by all of its names. Anything else is data, or held by a mark that is not for the stub to read.
+  const runs = /^$|module|script/i.test(type);
   // A mark of the owner's decides; all but scripts the gate can hold by it.
-  const marked = /^(\W*(necessary|performance|functional|targeting))+\W*$/.test(dataset.category!);
-  if (marked && !script) return;
+  const marked = /^(\W|necessary|performance|functional|targeting)+$/i.test(dataset.category!);
+  if (!runs && marked != script) return;
   dataset.assentHost = marked ? '' : place;
-  if (!script) {
-    dataset.src = src;
-    (node as Element).removeAttribute('src');
-  } else if (!marked || type != 'text/plain') {
+  if (runs) {
     dataset.type = type;
     (node as HTMLScriptElement).type = 'text/plain';
+  } else if (!script) {
+    dataset.src = src;
+    (node as Element).removeAttribute('src');
   }
 }
 

@@ -1,6 +1,6 @@
 /** What the visitor sees on the site: the banner, the control that reopens the dialog, the dialog. */
 import type { Choice } from '../../types/assent';
-import { leave, left } from './cookie';
+import { mark } from './cookie';
 import { emit } from './events';
 import type { Kept } from './center';
 import type { Services } from './host';
@@ -155,21 +155,18 @@ const way = (): Promise<typeof import('./center')> => import(`${server}${loader.
 
 /** Leads to the center. */
 export function center(key: string): void {
-  const address = `${server}/c/${loader.s}`;
-  if (key) leave();
   way().then(
-    ({ go }) => go(address, loader.l, api, key),
-    () => location.assign(address),
+    ({ go }) => go(server, api, key, loader),
+    () => location.assign(`${server}/c/${loader.s}`),
   );
 }
 
-/** What is to be kept of a choice made in the center since: from the link back, or asked for if the center was opened lately. */
-export function news(key: string, stored: () => string): Promise<Kept | undefined> | undefined {
-  const back = /^#assent(=(\w+))?$/.exec(location.hash);
-  if (!back && !(key && left())) return undefined;
+/** What is to be kept of a choice made in the center since: from the link back, or asked for if the visitor was there. */
+export function news(key: string): Promise<Kept | undefined> | undefined {
+  if (!mark[0] && !location.hash.startsWith('#assent')) return undefined;
   return Promise.race([
     way()
-      .then((module) => module.news(server, api, key, back, loader, stored))
+      .then((module) => module.news(server, api, key, loader, mark))
       .catch(() => undefined),
     new Promise<undefined>((done) => setTimeout(done, 4000)),
   ]);

@@ -10,7 +10,7 @@ import { renew } from './renew';
 const MARKED = '[data-category],[data-assent-host]';
 
 /** Attributes that load or apply something. A tag that waits has them as `data-…`. */
-const LIVE = ['poster', 'href', 'data', 'src', 'srcset'];
+const LIVE = ['poster', 'href', 'data', 'src', 'srcset', 'imagesrcset'];
 
 /** Decides about nodes that are known by their host; what no service declares may load. */
 export const byHost = { decide: (host: string): number => +!!allowed(loader.b, `${host}/`) };
@@ -75,10 +75,13 @@ export function apply(): void {
 /** What was to be called on `load` when a script was last released; undefined before the first. */
 let onload: Window['onload'] | undefined;
 
-/** Calls what a released script wants to be called when the page is ready or has loaded, if it has: the browser calls
-    it no more. */
-function tell(name: string, then: EventListenerOrEventListenerObject | null): void {
-  const entry = { DOMContentLoaded: 'domContentLoadedEventStart', load: 'loadEventStart' }[name];
+/** Calls what a released script wants `target` to call when the page is ready or has loaded, if it has: the browser calls
+    it no more. On its way from the document the event comes to the window still. */
+function tell(target: unknown, name: string, then: EventListenerOrEventListenerObject | null): void {
+  const entry = {
+    DOMContentLoaded: target == window ? 'domContentLoadedEventEnd' : 'domContentLoadedEventStart',
+    load: 'loadEventStart',
+  }[name];
   if (!performance.timing[entry as 'loadEventStart']) return;
   const alone = new EventTarget();
   alone.addEventListener(name, then);
@@ -90,13 +93,13 @@ function listen(): void {
   const { addEventListener } = prototype;
   prototype.addEventListener = function (...all: [string, never]) {
     addEventListener.apply(this, all);
-    if ((this == document || this == window) && document.currentScript?.matches(MARKED)) tell(...all);
+    if ((this == document || this == window) && document.currentScript?.matches(MARKED)) tell(this, ...all);
   };
 }
 
 /** After a released script has run. */
 function ran(): void {
-  if (window.onload != onload) tell('load', (onload = window.onload));
+  if (window.onload != onload) tell(window, 'load', (onload = window.onload));
 }
 
 /** Runs what a held script says, before it. The held one stays: whoever made it may look for it, as React, which fails
@@ -153,9 +156,9 @@ function run(held: HTMLScriptElement, src: string | undefined, blocks: boolean):
 }
 
 /** Whoever can write data attributes must not be able to run a script with them. */
-function isWeb(address: string): boolean {
+function isHarmless(address: string): boolean {
   try {
-    return /^https?:$/.test(new URL(address, document.baseURI).protocol);
+    return new URL(address, document.baseURI).protocol != 'javascript:';
   } catch {
     return false;
   }
@@ -166,16 +169,16 @@ function embed(tag: HTMLElement, free: boolean): void {
   const { dataset } = tag;
   const live = LIVE.filter((name) =>
     free
-      ? dataset[name] && (name == 'srcset' || isWeb(dataset[name]))
+      ? dataset[name] && (/srcset/.test(name) || isHarmless(dataset[name]))
       : // With both, what is live stands in for what waits.
         tag.hasAttribute(name) && (dataset[name] || tag.getAttribute(name)) == tag.getAttribute(name),
   );
   if (tag instanceof HTMLStyleElement) {
     // A style sheet of an unknown type does not apply, and what it names is not fetched.
     const type = free ? '' : 'text/plain';
-    if (tag.type != type) tag.type = type;
-  }
-  if (!live.length) return;
+    if (tag.type == type) return;
+    tag.type = type;
+  } else if (!live.length) return;
   for (const name of live) {
     if (free) {
       tag.setAttribute(name, dataset[name]!);

@@ -49,6 +49,8 @@ pub(crate) fn dialog<J: Json, P: Fn(ev::MouseEvent) + 'static, C: Fn(ev::Event) 
                 {notice.list("categories")
                     .map(|entry| category(&entry, &texts, choice))
                     .collect::<Vec<_>>()}
+                // The host leads there.
+                <button type="button" class="assent-past" data-assent="center">{texts.text("center_history")}</button>
             </div>
             <div class="assent-actions">
                 <button type="button" data-assent-do="accept-all">{texts.text("accept_all")}</button>

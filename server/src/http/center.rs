@@ -1,7 +1,8 @@
 //! `/c/{site}`: the preference center, a page that needs no script.
 //!
 //! The visitor's key is in a cookie that only this site's center gets. It comes in by a one-time token from
-//! the site, or is made with the first choice. The center's choices go the same way as the browser's.
+//! the site, which then asks for what was chosen here as long as the cookie lasts and once more, or is made with the
+//! first choice, which the site learns by the link back. The center's choices go the same way as the browser's.
 
 mod rights;
 
@@ -48,8 +49,14 @@ use crate::{
 
 /// Choices that the history shows.
 const HISTORY_LEN: u32 = 50;
-/// How long the cookie stays: thirteen months, the longest that a choice can count.
+/// How long the cookie stays where the site knows the key, too: ten minutes, for which a token works, less than the
+/// hour after which the site asks for the last time (`VISIT_S` in app/host/src/center.ts). So nothing can be chosen here
+/// that the site does not learn.
+const SESSION_S: u32 = 50 * 60;
+/// How long it stays where the key was made here: thirteen months, the longest that a choice can count.
 const COOKIE_S: u32 = 395 * 86_400;
+/// Field of a form that was made for a visitor whom the center knew.
+const KNOWN: &str = "known";
 const SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
 /// Do Not Track.
 const DNT: HeaderName = HeaderName::from_static("dnt");
@@ -100,8 +107,11 @@ impl Visitor {
     }
 
     fn cookie(&self, app: &App, site: &Site) -> String {
-        let origin = self.origin.map_or_else(String::new, |at| at.to_string());
-        cookie(app, site, &format!("{}.{origin}", self.key), COOKIE_S)
+        let (origin, max_age_s) = match self.origin {
+            Some(at) => (at.to_string(), SESSION_S),
+            None => (String::new(), COOKIE_S),
+        };
+        cookie(app, site, &format!("{}.{origin}", self.key), max_age_s)
     }
 }
 
@@ -128,7 +138,11 @@ async fn show(view: View) -> Response {
         asked,
         headers,
     } = &view;
-    let mut news = asked.saved.is_some().then_some(News::Saved);
+    let visitor = Visitor::read(site, headers);
+    let mut news = asked.saved.is_some().then(|| match &visitor {
+        Some(Visitor { origin: Some(_), .. }) => News::Saved,
+        _ => News::SavedHere,
+    });
     if let Some(token) = &asked.t {
         // Only from the site's own pages: a link from elsewhere could make the visitor go on as the subject of
         // whoever made it. The host asks the browser to send the origin, whatever the page's policy.
@@ -148,7 +162,6 @@ async fn show(view: View) -> Response {
             Err(problem) => return unavailable(problem.status()),
         }
     }
-    let visitor = Visitor::read(site, headers);
     view.render(StatusCode::OK, visitor.as_ref(), news).await
 }
 
@@ -243,7 +256,12 @@ async fn decide(view: View, body: Body) -> Response {
     } = &view;
     let visitor = Visitor::read(site, headers);
     match store(app, site, *client, visitor.clone(), headers, body).await {
-        Ok(visitor) => page::see_other(&view.saved(), &[visitor.cookie(app, site)]),
+        Ok(Some(visitor)) => {
+            // That of who came from the site ends when it was to end: see `SESSION_S`.
+            let cookie = visitor.origin.is_none().then(|| visitor.cookie(app, site));
+            page::see_other(&view.saved(), cookie.as_slice())
+        }
+        Ok(None) => view.render(StatusCode::CONFLICT, None, Some(News::Ended)).await,
         Err(problem) => {
             view.render(problem.status(), visitor.as_ref(), Some(News::Failed))
                 .await
@@ -251,7 +269,8 @@ async fn decide(view: View, body: Body) -> Response {
     }
 }
 
-/// Stores what the form says; the visitor is made here if there was none.
+/// Stores what the form says; the visitor is made here if there was none. `None` if the page was made for a visitor whose
+/// cookie has ended since: then nothing is stored.
 async fn store(
     app: &App,
     site: &Site,
@@ -259,13 +278,16 @@ async fn store(
     visitor: Option<Visitor>,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Visitor, Problem> {
+) -> Result<Option<Visitor>, Problem> {
     origin::own(app, headers)?;
     app.limits
         .records
         .check(client.address, site.id())
         .map_err(Problem::too_many)?;
     let decision = Decision::read(body::form(headers, body).await?).ok_or_else(body::unreadable)?;
+    if visitor.is_none() && decision.fields.contains_key(KNOWN) {
+        return Ok(None);
+    }
     let shown = site
         .shown(app.store.as_ref(), decision.revision, decision.notice)
         .await?;
@@ -296,7 +318,7 @@ async fn store(
         decided_at_ms: now_ms,
     };
     intake::accept(app, site, &submission, address::device(headers)).await?;
-    Ok(visitor)
+    Ok(Some(visitor))
 }
 
 /// Back to the site, with a one-time token from which its pages learn the present choice.
@@ -430,6 +452,8 @@ pub(crate) fn language<'a>(site: &'a Site, wanted: Option<&str>, headers: &Heade
 struct Past {
     /// Newest first.
     records: Vec<ConsentRecord>,
+    /// Whether there are more.
+    is_shortened: bool,
     /// What the law keeps although the visitor had it erased.
     kept: Vec<ConsentRecord>,
     /// Which of the records are followed by one that was erased.
@@ -506,7 +530,7 @@ impl View {
             None => Ok(Past::default()),
         };
         match (variant, past) {
-            (Ok(variant), Ok(past)) => match self.page(variant, &past, news) {
+            (Ok(variant), Ok(past)) => match self.page(variant, &past, visitor.is_some(), news) {
                 Ok(html) => page::html(status, html),
                 Err(problem) => unavailable(problem.status()),
             },
@@ -517,20 +541,29 @@ impl View {
     async fn past(&self, subject: Subject) -> Result<Past, Problem> {
         let site = self.site.id();
         let store = &self.app.store;
-        let records = store.history(site, subject, HISTORY_LEN).await?;
+        let mut records = store.history(site, subject, HISTORY_LEN + 1).await?;
+        let is_shortened = records.len() > HISTORY_LEN as usize;
+        records.truncate(HISTORY_LEN as usize);
         let taken_back = handover::taken_back(&self.app, site, subject).await?;
         let (records, kept) = records
             .into_iter()
             .partition(|record| !taken_back.contains(&record.id));
         Ok(Past {
             records,
+            is_shortened,
             kept,
             superseded: handover::superseded(&self.app, site, subject).await?,
             is_restricted: store.restriction(site, subject).await?.is_some(),
         })
     }
 
-    fn page(&self, variant: &Variant, past: &Past, news: Option<News>) -> Result<String, Problem> {
+    fn page(
+        &self,
+        variant: &Variant,
+        past: &Past,
+        is_known: bool,
+        news: Option<News>,
+    ) -> Result<String, Problem> {
         let records = &past.records;
         let notice = &variant.notice;
         let [data_url, json_url, restrict_url, erase_url] =
@@ -582,6 +615,13 @@ impl View {
                 replay_url: notices::replay_path(self.site.id(), record.notice),
             })
             .collect();
+        let mut hidden = vec![
+            ("revision", revision.number.to_string()),
+            ("notice", variant.hash.to_string()),
+        ];
+        if is_known {
+            hidden.push((KNOWN, "1".to_owned()));
+        }
         Ok(assent_center::page(&CenterPage {
             language: &notice.language,
             texts: &notice.texts,
@@ -598,14 +638,12 @@ impl View {
             dnt_honoured: objections.meets(Objections::DNT) && honours.meets(Objections::DNT),
             current,
             history: &history,
+            is_shortened: past.is_shortened,
             verify_url: "/verify",
             rights,
             news,
             action: &self.address(""),
-            hidden: &[
-                ("revision", revision.number.to_string()),
-                ("notice", variant.hash.to_string()),
-            ],
+            hidden: &hidden,
         }))
     }
 }

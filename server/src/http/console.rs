@@ -5,6 +5,8 @@ mod notices;
 mod records;
 mod third_parties;
 
+use std::ops::Add;
+
 use assent_consent::site::SiteConfig;
 use assent_console::{
     Assets, Counts, DayCounts, Frame, MessagePage, RatesPage, SetPasswordPage, SignInPage, SiteLink,
@@ -413,13 +415,15 @@ async fn rates(
         to_day,
         today: present_day,
         days: &by_day,
-        previous: counts(&previous.total()),
+        previous: previous.days.iter().map(counts).fold(Counts::default(), Add::add),
     });
     Ok(page::html(StatusCode::OK, html))
 }
 
+/// The counts of a day. Whoever decided was asked: where the message that says so was lost, or came the day before, the
+/// decision says it.
 fn counts(row: &RateRow) -> Counts {
-    Counts {
+    let mut counts = Counts {
         shown: row.get(Measure::Shown),
         accepted_all: row.get(Measure::AcceptedAll),
         rejected_all: row.get(Measure::RejectedAll),
@@ -427,7 +431,9 @@ fn counts(row: &RateRow) -> Counts {
         performance: row.get(Measure::Performance),
         functional: row.get(Measure::Functional),
         targeting: row.get(Measure::Targeting),
-    }
+    };
+    counts.shown = counts.shown.max(counts.decided());
+    counts
 }
 
 fn message(status: StatusCode, title: &str, text: &str) -> Response {

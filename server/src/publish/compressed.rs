@@ -1,7 +1,6 @@
 //! A body, compressed once and served often.
 
-use std::io::Write as _;
-
+use assent_compression::{brotli, gzip};
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
@@ -57,29 +56,4 @@ impl Compressed {
         };
         format!("\"{}{suffix}\"", self.digest)
     }
-}
-
-/// Brotli, quality 11.
-pub(crate) fn brotli(bytes: &[u8]) -> Vec<u8> {
-    let params = brotli::enc::BrotliEncoderParams {
-        quality: 11,
-        lgwin: 18,
-        size_hint: bytes.len(),
-        ..Default::default()
-    };
-    let mut out = Vec::new();
-    // Writing to memory cannot fail; if it did, the empty body would be seen at once.
-    if let Err(error) = brotli::BrotliCompress(&mut &bytes[..], &mut out, &params) {
-        tracing::error!(%error, "brotli failed");
-    }
-    out
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
-    written.unwrap_or_else(|error| {
-        tracing::error!(%error, "gzip failed");
-        Vec::new()
-    })
 }

@@ -2,6 +2,7 @@
 
 use std::{fmt::Write as _, io, sync::LazyLock};
 
+use assent_compression::brotli;
 use assent_consent::{
     Categories, Category,
     decision::{Objections, Terms, decide},
@@ -16,7 +17,6 @@ use serde::Serialize;
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, Serializer};
 use uuid::Uuid;
 
-use super::compressed::brotli;
 use crate::embedded::{ASSETS_HASH, asset, asset_text};
 
 /// What the host reads, but for the gate; app/host/src/loader.ts says what each is.

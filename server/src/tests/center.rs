@@ -212,15 +212,19 @@ async fn the_site_hands_its_visitor_over_and_gets_the_new_choice_back() {
     cross-origin-opener-policy: same-origin
     location: /c/shop?lang=de
     referrer-policy: same-origin
-    set-cookie: assent-center-shop=00112233445566778899aabbccddeeff.1; Path=/c/shop; Max-Age=34128000; HttpOnly; SameSite=Lax; Secure
+    set-cookie: assent-center-shop=00112233445566778899aabbccddeeff.1; Path=/c/shop; Max-Age=3000; HttpOnly; SameSite=Lax; Secure
     x-content-type-options: nosniff
     "#);
     let cookie = entered.cookie();
     let again = app.get(&format!("/c/shop?t={token}")).empty().await;
     assert_eq!((again.status.as_u16(), again.header("set-cookie")), (200, ""));
 
-    assert_eq!(decide(&app, &cookie, "do=reject").await.status, 303);
+    let saved = decide(&app, &cookie, "do=reject&known=1").await;
+    // The cookie ends when the site asks no more, whatever is chosen meanwhile.
+    assert_eq!((saved.status.as_u16(), saved.header("set-cookie")), (303, ""));
     assert_eq!(app.stored(KEY).await, 2);
+    let page = app.get("/c/shop?saved=1").header("cookie", &cookie).empty().await;
+    assert!(page.text().contains("It applies from the next page"));
     let back = app
         .get("/c/shop/back")
         .header("cookie", &cookie)
@@ -238,6 +242,8 @@ async fn a_subject_that_the_center_made_goes_to_the_site_by_a_token() {
     let app = TestApp::new().await;
     let saved = app.post("/c/shop").form(&form(&app, "do=accept")).await;
     let cookie = saved.cookie();
+    let page = app.get("/c/shop?saved=1").header("cookie", &cookie).empty().await;
+    assert!(page.text().contains("Go back by the link above"));
     let key = cookie.split(['=', '.']).nth(1).unwrap();
     let planted = app
         .get("/c/shop/back")
@@ -317,6 +323,38 @@ async fn forms_from_elsewhere_are_refused() {
         .header("origin", "http://center.test:99")
         .header("host", "center.test:99");
     assert_eq!(own.send(body).await.status, 303);
+}
+
+#[tokio::test]
+async fn a_page_that_outlives_its_visitors_cookie_saves_nothing() {
+    let app = TestApp::new().await;
+    app.submit(&app.submission(1)).await;
+    let cookie = format!("assent-center-shop={KEY}.1");
+    let page = app.get("/c/shop").header("cookie", &cookie).empty().await;
+    let field = r#"<input type="hidden" name="known" value="1">"#;
+    assert!(page.text().contains(field), "{}", page.text());
+    let stranger = app.get("/c/shop").empty().await;
+    assert!(!stranger.text().contains("name=\"known\""));
+    let late = decide(&app, "", "do=withdraw&known=1").await;
+    assert_eq!((late.status.as_u16(), late.header("set-cookie")), (409, ""));
+    assert!(late.text().contains("This page was open for so long"));
+    assert_eq!(app.stored(KEY).await, 1);
+}
+
+#[tokio::test]
+async fn a_long_history_says_where_the_rest_is() {
+    let app = TestApp::new().await;
+    let cookie = format!("assent-center-shop={KEY}.1");
+    let link = r#"<a href="/c/shop/data">Older choices"#;
+    for at in 1..=51 {
+        let page = app.get("/c/shop").header("cookie", &cookie).empty().await;
+        assert!(!page.text().contains(link), "after {} choices", at - 1);
+        assert_eq!(app.submit(&app.submission(at)).await.status, 201);
+        app.clock.advance(60_000);
+    }
+    let page = app.get("/c/shop").header("cookie", &cookie).empty().await;
+    assert!(page.text().contains(link));
+    assert_eq!(page.text().matches("/c/shop/receipts/").count(), 50);
 }
 
 #[tokio::test]

@@ -200,6 +200,8 @@ async fn rates_show_what_was_counted() {
     "#);
     assert!(page.text().contains("The Shop"));
     assert!(page.text().contains("1 of 1 decided"), "{}", page.text());
+    // Nobody has counted the banner, but who decided was asked.
+    assert!(page.text().contains("1 of 1 shown"), "{}", page.text());
 }
 
 #[tokio::test]

@@ -12,11 +12,11 @@ interface Line {
   reason: string;
 }
 
-const TAGS = 'script,iframe,img,source,video,audio,track,object,embed,link[rel],style[data-category]';
+const TAGS = 'script,iframe,img,source,video,audio,track,object,embed,input[src],image,feImage,link[rel],style[data-category]';
 
 /** Where a tag loads from, or would. */
 function address(tag: HTMLElement): string {
-  for (const name of ['src', 'href', 'data', 'srcset', 'poster']) {
+  for (const name of ['src', 'href', 'xlink:href', 'data', 'srcset', 'imagesrcset', 'poster']) {
     const value = tag.getAttribute(name) ?? tag.dataset[name];
     // More than text where the page requires Trusted Types.
     if (value) return String(value);

@@ -3,7 +3,7 @@ import { ahead } from '../ahead';
 import { FREE } from '../answer';
 import { HOLDABLE } from '../holdable';
 import type { Host, Services } from '../host';
-import { listed, SERVICE } from '../services';
+import { listed, placeOf, SERVICE } from '../services';
 
 declare const PARTS: ((host: Host) => void)[];
 declare const COOKIES: string;
@@ -42,8 +42,7 @@ PARTS.push((host) => {
   /** Has the service decide about a marked tag. */
   function mark({ dataset }: HTMLElement): void {
     const id = dataset.service!.trim();
-    // A tag that runs only without consent to the category runs only without consent to the service.
-    const place = SERVICE + (dataset.category?.includes('!') ? '!' : '') + id;
+    const place = placeOf(dataset);
     if (dataset.assentHost == place) return;
     const service = services.find((service) => service.id == id);
     // Another manager's name for a service stands for categories.

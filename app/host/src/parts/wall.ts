@@ -6,7 +6,7 @@ import { FOREIGN, FREE, HELD } from '../answer';
 import { HOLDABLE } from '../holdable';
 import { renew } from '../renew';
 import { rest } from '../rest';
-import { SERVICE } from '../services';
+import { SERVICE, placeOf } from '../services';
 import { isTwin, note, onWay } from '../twins';
 import type { Host } from '../host';
 
@@ -43,11 +43,15 @@ const FETCHES = /\b(stylesheet|preload|prefetch|modulepreload|preconnect|dns-pre
 /** The addresses of a `srcset`: each up to white space or a comma at its end, then up to a comma what it is for. */
 const CANDIDATES = /[\s,]*(\S*[^\s,])(?:\s[^,(]*(?:\([^)]*\)?[^,(]*)*)?/g;
 
+/** Hosts of libraries and fonts, which the list of third parties does not name and pages need at once. */
+const LIBRARIES =
+  /(^|\.)(ajax\.(googleapis|aspnetcdn)\.com|(fonts\.(googleapis|gstatic)|www\.gstatic|(code|cdn)\.jquery|cdnjs\.cloudflare|bootstrapcdn|fontawesome|unpkg|js\.stripe)\.com|(jsdelivr|typekit)\.net|esm\.sh)$/;
+
 PARTS.push((host) => {
   const { loader, server } = host;
   const { enforce, unknown, own } = loader.wall!;
   const bases = [...own.split(' '), location.hostname.replace(/^www\./, ''), new URL(server).hostname];
-  /** Known third parties; until they have come, every undeclared one waits. */
+  /** Known third parties; until they have come, every undeclared one waits, but for who has granted all. */
   let rules: Map<string, string> | undefined;
 
   /** Whether a host is the site's own, or one that its owner allows. */
@@ -85,10 +89,11 @@ PARTS.push((host) => {
   /** HELD or FREE, or FOREIGN for what nobody has to agree to. What is not known yet is held. */
   function decideOne(place: string): number {
     // What the stub has held may be the site's own.
-    if (isOwn(place.split('/')[0])) return FOREIGN;
+    const [name] = place.split('/');
+    if (isOwn(name)) return FOREIGN;
     const declared = host.allowed(loader.b, place);
     if (declared != FOREIGN) return declared;
-    if (!rules) return HELD;
+    if (!rules) return !unknown && LIBRARIES.test(name) ? FOREIGN : host.released(ALL);
     const category = known(place) ?? (unknown ? ALL : '');
     return category ? host.released(category) : FOREIGN;
   }
@@ -103,8 +108,10 @@ PARTS.push((host) => {
   }
 
   /** What its mark says of an element; FOREIGN where that is none of ours. */
-  function byMark({ dataset: { assentHost, category } }: HTMLElement): number {
+  function byMark({ dataset }: HTMLElement): number {
+    const { assentHost, assentMark, category, service } = dataset;
     if (assentHost?.startsWith(SERVICE)) return host.byHost.decide(assentHost);
+    if (loader.services && service != undefined && assentMark == undefined) return host.byHost.decide(placeOf(dataset));
     return category == undefined ? FOREIGN : host.released(category);
   }
 
@@ -112,8 +119,16 @@ PARTS.push((host) => {
   const held = (tag: HTMLElement): boolean =>
     tag.tagName == 'SCRIPT' && 'assentHost' in tag.dataset && (tag as HTMLScriptElement).type == 'text/plain';
 
+  /** Gives a held script the type that it has come with. */
+  function runAs(script: HTMLElement): void {
+    type.set!.call(script, script.dataset.type ?? '');
+    delete script.dataset.type;
+  }
+
   /** What was held here. */
   const stashed = new WeakSet<Element>();
+  /** What is known here by the place that it loads from. */
+  const placed = new WeakSet<Element>();
   let count = 0;
 
   /** Keeps an address from being loaded by an element, which waits from then on; true if it does. */
@@ -122,20 +137,30 @@ PARTS.push((host) => {
     const key = name.replace(/.*:/, '');
     if ('assentLoader' in dataset || host.once.has(tag)) return false;
     const places = thirds(name, value);
-    if (!places.length) {
-      // Another address has taken the place of the one that waited.
-      if (stashed.has(tag)) delete dataset[key];
-      return false;
-    }
     const script = tag.tagName == 'SCRIPT';
     // Data, or another manager's.
     if (script && !held(tag) && !RUNS.test((tag as HTMLScriptElement).type)) return false;
+    // Another address has taken the place of the one that waited.
+    if (!places.length && stashed.has(tag)) delete dataset[key];
+    const named = places.length;
     // An element waits for all that it loads.
     for (const other of LOADS[tag.tagName]) {
       const address = tag.getAttribute(other) ?? (stashed.has(tag) && dataset[other]);
       if (other != name && address) places.push(...thirds(other, String(address)));
     }
     const place = [...new Set(places)].join(' ');
+    if (!named) {
+      // The site's own, or nothing: what the element has loaded before is not what it loads now.
+      if (placed.has(tag)) {
+        if (place) dataset.assentHost = place;
+        else {
+          placed.delete(tag);
+          delete dataset.assentHost;
+          if (held(tag)) runAs(tag);
+        }
+      }
+      return false;
+    }
     const marked = byMark(tag);
     const answer = marked == FOREIGN ? decide(place) : marked;
     if (script && answer == HELD && !held(tag)) {
@@ -145,7 +170,10 @@ PARTS.push((host) => {
     }
     // Known by its place from now on, so that a withdrawal reaches it; by its category where it has one.
     if (marked == FOREIGN) {
-      if (answer != FOREIGN || 'assentHost' in dataset) dataset.assentHost = place;
+      if (answer != FOREIGN || 'assentHost' in dataset) {
+        dataset.assentHost = place;
+        placed.add(tag);
+      }
     } else if (answer == HELD && !dataset.assentHost?.startsWith(SERVICE)) {
       dataset.assentHost = '';
     }
@@ -230,10 +258,7 @@ PARTS.push((host) => {
       tag.setAttribute(name, dataset[name]!);
       delete dataset[name];
     }
-    if (script) {
-      type.set!.call(tag, dataset.type ?? '');
-      delete dataset.type;
-    }
+    if (script) runAs(tag);
     // A script, or a link by its sizes, is looked at again when it comes into its place.
     if (script || tag.tagName == 'LINK') renew(tag);
     host.emit('released', tag);
@@ -384,6 +409,8 @@ PARTS.push((host) => {
     }
     before(Element.prototype, 'insertAdjacentElement', insert);
     for (const name of ['insertNode', 'surroundContents']) before(Range.prototype, name, insert);
+    // What has lain in a template loads from then on.
+    for (const name of ['importNode', 'adoptNode']) before(Document.prototype, name, (_, [node]) => void scan(node));
     const { attachShadow } = Element.prototype;
     Element.prototype.attachShadow = function (init) {
       const root = attachShadow.call(this, init);
@@ -398,23 +425,25 @@ PARTS.push((host) => {
       content.querySelectorAll('template').forEach(({ content }) => deep(content));
     };
     /** Markup with what has to wait held in it; the same text where nothing has. */
-    const quiet = (markup: unknown): unknown => {
+    const quiet = (markup: unknown, self?: Element): unknown => {
       if (!MARKUP.test(String(markup))) return markup;
       const before = count;
-      // As it came: the page's policy may want more than text.
-      html.set!.call(template, markup);
+      const policed = (text: string) => host.markup?.(text) ?? text;
+      // Of another language: what is a picture in SVG is none in HTML.
+      const svg = self?.namespaceURI?.endsWith('svg');
+      // Else as it came: the page's policy may want more than text.
+      html.set!.call(template, svg ? policed(`<svg>${markup}</svg>`) : markup);
       deep(template.content);
       if (count == before) return markup;
-      const held = html.get!.call(template);
-      return host.markup?.(held) ?? held;
+      return policed(html.get!.call(svg ? template.content.firstChild : template));
     };
     for (const { prototype } of [Element, ShadowRoot]) {
-      for (const name of ['innerHTML', 'outerHTML']) onSet(prototype, name, (_, value, native) => native(quiet(value)));
+      for (const name of ['innerHTML', 'outerHTML']) onSet(prototype, name, (self, value, native) => native(quiet(value, self)));
       for (const name of ['setHTML', 'setHTMLUnsafe']) {
-        before(prototype, name, (_, [markup, ...rest]) => [quiet(markup), ...rest]);
+        before(prototype, name, (self, [markup, ...rest]) => [quiet(markup, self), ...rest]);
       }
     }
-    before(Element.prototype, 'insertAdjacentHTML', (_, [where, markup]) => [where, quiet(markup)]);
+    before(Element.prototype, 'insertAdjacentHTML', (self, [where, markup]) => [where, quiet(markup, self)]);
     before(Range.prototype, 'createContextualFragment', (_, [markup]) => [quiet(markup)]);
     // What a script of the page writes goes to the parser, ahead of every observer.
     for (const name of ['write', 'writeln']) {
