@@ -13,10 +13,10 @@ pub(crate) fn section(page: &CenterPage<'_>) -> AnyView {
         view! { <p class="none">{texts.center_history_empty.clone()}</p> }.into_any()
     } else {
         let rows = page.history.iter().map(|entry| row(entry, page)).collect_view();
-        let older = page.rights.filter(|_| page.is_shortened).map(|rights| {
+        let older = page.rights.zip(page.older_url).map(|(rights, address)| {
             let language = rights.language.to_owned();
             view! {
-                <p lang=language><a href=rights.data_url.to_owned()>{rights.texts.older.clone()}</a></p>
+                <p lang=language><a href=address.to_owned()>{rights.texts.older.clone()}</a></p>
             }
         });
         let columns = [

@@ -47,8 +47,8 @@ pub struct CenterPage<'a> {
     pub current: Option<Current>,
     /// Earlier choices, newest first, the current one included.
     pub history: &'a [HistoryRow],
-    /// Whether there are earlier ones than these.
-    pub is_shortened: bool,
+    /// Where earlier ones than these stand, same origin; `None` if there are none.
+    pub older_url: Option<&'a str>,
     /// Address of the page on which receipts are checked, same origin.
     pub verify_url: &'a str,
     /// What the visitor can do with what is stored; `None` where nothing is.

@@ -25,7 +25,7 @@ use axum::{
     Router,
     body::Body,
     extract::{FromRequestParts, Path, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -34,7 +34,9 @@ use uuid::Uuid;
 
 use super::{
     address::{self, Client},
-    assets, body, cookies, handover, loader, notices, origin, page,
+    assets, body, cookies, handover,
+    loader::{self, objections},
+    notices, origin, page,
     problem::Problem,
     query::Query,
     records::{self, Format, Wanted},
@@ -57,9 +59,6 @@ const SESSION_S: u32 = 50 * 60;
 const COOKIE_S: u32 = 395 * 86_400;
 /// Field of a form that was made for a visitor whom the center knew.
 const KNOWN: &str = "known";
-const SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
-/// Do Not Track.
-const DNT: HeaderName = HeaderName::from_static("dnt");
 
 /// The routes.
 pub(crate) fn router() -> Router<AppState> {
@@ -139,7 +138,7 @@ async fn show(view: View) -> Response {
         headers,
     } = &view;
     let visitor = Visitor::read(site, headers);
-    let mut news = asked.saved.is_some().then(|| match &visitor {
+    let mut news = asked.saved.is_some().then_some(match &visitor {
         Some(Visitor { origin: Some(_), .. }) => News::Saved,
         _ => News::SavedHere,
     });
@@ -412,14 +411,6 @@ async fn receipt(
     Ok(response)
 }
 
-/// The signals that the browser sends with its request.
-fn objections(headers: &HeaderMap) -> Objections {
-    let is_on = |name| text(headers, name) == Some("1");
-    Objections::default()
-        .and(Objections::GPC, is_on(SEC_GPC))
-        .and(Objections::DNT, is_on(DNT))
-}
-
 fn unavailable(status: StatusCode) -> Response {
     message(
         status,
@@ -638,7 +629,7 @@ impl View {
             dnt_honoured: objections.meets(Objections::DNT) && honours.meets(Objections::DNT),
             current,
             history: &history,
-            is_shortened: past.is_shortened,
+            older_url: past.is_shortened.then_some(&data_url),
             verify_url: "/verify",
             rights,
             news,

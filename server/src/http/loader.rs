@@ -1,9 +1,10 @@
 //! `GET /s/{site}.js`: the loader.
 
+use assent_consent::decision::Objections;
 use axum::{
     Router,
     extract::{Path, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::Response,
     routing::get,
 };
@@ -16,6 +17,9 @@ use crate::{
     publish::{Site, Variant},
 };
 
+const SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
+/// Do Not Track.
+const DNT: HeaderName = HeaderName::from_static("dnt");
 const CACHING: &str = "public, max-age=300, stale-while-revalidate=86400";
 
 /// The routes.
@@ -42,10 +46,10 @@ async fn loader(
     let variant = choose(&app, &site, client, wanted.lang.as_deref(), &headers)?;
     Ok(delivery::compressed(
         &headers,
-        &variant.loader,
+        variant.loader(objections(&headers)),
         "text/javascript; charset=utf-8",
         CACHING,
-        &vary(&app),
+        &vary(&app, &site),
     ))
 }
 
@@ -67,11 +71,19 @@ pub(crate) fn choose<'a>(
         .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "The site has no rule and language."))
 }
 
+/// The signals that the browser sends with its request.
+pub(crate) fn objections(headers: &HeaderMap) -> Objections {
+    let is_on = |name| text(headers, name) == Some("1");
+    Objections::default()
+        .and(Objections::GPC, is_on(SEC_GPC))
+        .and(Objections::DNT, is_on(DNT))
+}
+
 /// The headers that the answer depends on.
-fn vary(app: &App) -> HeaderValue {
+fn vary(app: &App, site: &Site) -> HeaderValue {
     let base = "accept-encoding, accept-language";
-    app.country_header
-        .as_ref()
-        .and_then(|country| HeaderValue::try_from(format!("{base}, {country}")).ok())
-        .unwrap_or(HeaderValue::from_static(base))
+    let country = app.country_header.as_ref().map(HeaderName::as_str);
+    let objections = site.depends_on_objections().then_some("sec-gpc, dnt");
+    let names: Vec<_> = [base].into_iter().chain(country).chain(objections).collect();
+    HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static(base))
 }

@@ -11,6 +11,7 @@ use std::{
 
 use assent_consent::{
     Category,
+    decision::Objections,
     notice::{self, Notice, NoticeHash},
     site::{ConfigError, Rule, SiteConfig},
 };
@@ -140,7 +141,10 @@ pub(crate) struct Variant {
     /// The notice as JSON.
     pub(crate) notice_json: Compressed,
     /// The loader.
-    pub(crate) loader: Compressed,
+    loader: Compressed,
+    /// The loader for who objects to targeting by a header, where the rule honours that and grants it without a choice. Most
+    /// browsers say so to the page as well, but not all that send the header, nor every proxy.
+    objecting: Option<Compressed>,
 }
 
 /// What a record needs to know of the notice that was shown.
@@ -243,6 +247,11 @@ impl Site {
         self.variants.iter().flatten()
     }
 
+    /// Whether any of it is another for who objects by a header.
+    pub(crate) fn depends_on_objections(&self) -> bool {
+        self.variants().any(|variant| variant.objecting.is_some())
+    }
+
     /// What stood in a notice of a revision; `None` if it was never published under it.
     pub(crate) async fn shown(
         &self,
@@ -288,11 +297,36 @@ impl Shown {
 }
 
 impl Variant {
+    /// The loader for a visitor who sends these signals.
+    pub(crate) fn loader(&self, sent: Objections) -> &Compressed {
+        let honours = Objections::default()
+            .and(Objections::GPC, self.notice.honours_gpc)
+            .and(Objections::DNT, self.notice.honours_dnt);
+        match &self.objecting {
+            Some(objecting) if sent.meets(honours) => objecting,
+            _ => &self.loader,
+        }
+    }
+
     fn render(revision: &Revision, rule: &Rule, language: &str) -> Result<Self, ConfigError> {
         let notice = notice(&revision.config, rule, language)?;
         let hash = notice.hash();
+        let compose = |revision: &Revision, rule: &Rule| {
+            Compressed::new(loader::compose(revision, rule, &notice, hash).into_bytes())
+        };
+        let objecting = (rule.honours() != Objections::default()
+            && rule.before_choice().has(Category::Targeting))
+        .then(|| {
+            let mut rule = rule.clone();
+            rule.on_by_default
+                .retain(|category| *category != Category::Targeting);
+            let mut revision = revision.clone();
+            revision.config.signals.google.regions.clear();
+            compose(&revision, &rule)
+        });
         Ok(Self {
-            loader: Compressed::new(loader::compose(revision, rule, &notice, hash).into_bytes()),
+            loader: compose(revision, rule),
+            objecting,
             notice_json: Compressed::new(notice.canonical()),
             notice,
             hash,

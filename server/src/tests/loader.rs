@@ -73,7 +73,7 @@ async fn the_loader_has_the_headers_that_caches_need() {
     content-type: text/javascript; charset=utf-8
     cross-origin-resource-policy: cross-origin
     etag: TAG
-    vary: accept-encoding, accept-language
+    vary: accept-encoding, accept-language, sec-gpc, dnt
     x-content-type-options: nosniff
     "#);
     let again = app
@@ -89,7 +89,7 @@ async fn the_loader_has_the_headers_that_caches_need() {
     cache-control: public, max-age=300, stale-while-revalidate=86400
     cross-origin-resource-policy: cross-origin
     etag: TAG
-    vary: accept-encoding, accept-language
+    vary: accept-encoding, accept-language, sec-gpc, dnt
     "#);
     // A strong tag is the tag of one encoding.
     let plain = app.get("/s/shop.js").header("if-none-match", &tag).empty().await;
@@ -230,6 +230,7 @@ fn what_a_choice_per_service_needs_is_for_those_who_offer_it() {
     let mut basket = config.services[0].clone();
     basket.id = "basket".to_owned();
     basket.category = Category::Necessary;
+    basket.items[0].name = "basket".to_owned();
     config.services.insert(0, basket);
     let loader = preview(&config, None).unwrap();
     assert!(loader.contains(asset_text("services.js").trim_end()));
@@ -257,11 +258,38 @@ async fn the_country_counts_only_from_a_trusted_proxy() {
     assert_eq!(settings(answer.text())["d"], 15);
     assert_eq!(
         answer.header("vary"),
-        "accept-encoding, accept-language, cf-ipcountry"
+        "accept-encoding, accept-language, cf-ipcountry, sec-gpc, dnt"
     );
     let open = TestApp::with(|app| app.country_header = Some(header)).await;
     let answer = open.get("/s/shop.js").header("cf-ipcountry", "US").empty().await;
     assert_eq!(settings(answer.text())["m"], 0);
+}
+
+#[tokio::test]
+async fn who_objects_by_a_header_is_granted_no_targeting_without_a_choice() {
+    let app = TestApp::new().await;
+    let loader = |name: &'static str| {
+        let call = app.get("/s/shop.js");
+        async move { call.header(name, "1").empty().await }
+    };
+    for (rule, vary) in [
+        // Nothing is granted without a choice, and caches may keep one answer for all.
+        (1, "accept-encoding, accept-language"),
+        (0, "accept-encoding, accept-language, sec-gpc, dnt"),
+    ] {
+        let mut config = shop();
+        config.rules = vec![config.rules[rule].clone()];
+        config.rules[0].regions = vec!["*".to_owned()];
+        app.store
+            .publish_revision(super::ORGANISATION, &config, super::NOW_MS)
+            .await
+            .unwrap();
+        app.app.published.refresh(app.store.as_ref()).await.unwrap();
+        assert_eq!(loader("accept").await.header("vary"), vary);
+    }
+    for (name, granted) in [("sec-gpc", 7), ("dnt", 15), ("accept", 15)] {
+        assert_eq!(settings(loader(name).await.text())["d"], granted, "{name}");
+    }
 }
 
 #[tokio::test]
