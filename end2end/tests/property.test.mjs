@@ -2,14 +2,27 @@
 // is opened. What may run is worked out by a model that knows nothing of the gate; what ran is taken from the page's
 // own scripts and from the recorder. A failure prints the seed and the page's plan: SEED=n repeats it.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
 
 import { errors, until, world } from '../harness.mjs';
+import { ROOT } from '../server.mjs';
+
+const STUB = readFileSync(join(ROOT, 'target/assets/stub.js'), 'utf8');
 
 const SEED = Number(process.env.SEED ?? 20261122);
 const PAGES = Number(process.env.PAGES ?? 24);
-/** Of these, on a site where the visitor chooses among services one by one. */
-const BY_SERVICE = Math.floor(PAGES / 3);
+/** What a page is like beside its tags: pages take turns. `stub`: the inline stub stands before the loader; `by_service`: on
+    a site where the visitor chooses among services one by one; `wall`: on one with automatic blocking in force. */
+const SITES = [
+  {},
+  { stub: true },
+  { by_service: true },
+  { wall: true },
+  { stub: true, by_service: true },
+  { wall: true, by_service: true },
+];
 
 /** Mulberry32: random numbers that a seed repeats. */
 function random(seed) {
@@ -25,7 +38,8 @@ function random(seed) {
 const CATEGORIES = ['performance', 'functional', 'targeting'];
 /** Services of the site, and the category of each. */
 const SERVICES = { 'google-analytics': 'performance', hotjar: 'performance', youtube: 'functional', 'meta-pixel': 'targeting', 'tag-manager': 'targeting' };
-const KINDS = ['inline', 'external', 'async', 'defer', 'module', 'image', 'frame'];
+const KINDS = ['inline', 'external', 'async', 'defer', 'module', 'image', 'frame', 'picture', 'sheet', 'object'];
+const SCRIPTS = KINDS.slice(0, 5);
 /** How a tag comes into the page; all but the first after a number of the visitor's choices. */
 const WAYS = ['markup', 'append', 'innerHTML', 'template', 'moved', 'removed'];
 
@@ -37,7 +51,7 @@ function plan(roll, by_service) {
     let way = WAYS[roll(WAYS.length)];
     const kind = KINDS[roll(KINDS.length)];
     // Scripts that come by innerHTML never run, in any browser.
-    if (way === 'innerHTML' && !['image', 'frame'].includes(kind)) way = 'append';
+    if (way === 'innerHTML' && SCRIPTS.includes(kind)) way = 'append';
     const service = by_service && roll(2) ? Object.keys(SERVICES)[roll(5)] : undefined;
     const from = way === 'markup' ? 0 : roll(3);
     // Taken away before the next choice, or the one after it.
@@ -50,7 +64,8 @@ function plan(roll, by_service) {
   return { tags, choices };
 }
 
-const place = ({ kind, name }) => (kind === 'image' ? `/pixel-${name}.gif` : kind === 'frame' ? `/embed/${name}` : `/${name}.js?name=${name}`);
+const place = ({ kind, name }) =>
+  SCRIPTS.includes(kind) ? `/${name}.js?name=${name}` : ['frame', 'object'].includes(kind) ? `/embed/${name}` : `/${name}.${kind === 'sheet' ? 'css' : 'gif'}`;
 
 function markup(tag) {
   const address = `https://tags.vendor.example${place(tag)}`;
@@ -62,8 +77,14 @@ function markup(tag) {
       return `<script type="text/plain" data-type="module" ${category}>(window.ran ??= []).push('${tag.name}')</script>`;
     case 'image':
       return `<img alt="" ${category} data-src="${address}">`;
+    case 'picture':
+      return `<picture><source ${category} data-srcset="${address}"><img alt=""></picture>`;
     case 'frame':
       return `<iframe title="${tag.name}" ${category} data-src="${address}"></iframe>`;
+    case 'sheet':
+      return `<link rel="stylesheet" ${category} data-href="${address}">`;
+    case 'object':
+      return `<object title="${tag.name}" type="text/html" ${category} data-data="${address}"></object>`;
     default:
       return `<script type="text/plain" ${tag.kind === 'external' ? '' : tag.kind} ${category} src="${address}"></script>`;
   }
@@ -76,7 +97,7 @@ const may = ({ marks, service }, granted) =>
     ? !!(granted.services?.[service] ?? granted[SERVICES[service]]) !== marks.some((mark) => mark.startsWith('!'))
     : marks.every((mark) => (mark.startsWith('!') ? !granted[mark.slice(1)] : mark === 'necessary' || granted[mark]));
 
-const isEmbed = ({ kind }) => kind === 'image' || kind === 'frame';
+const isEmbed = ({ kind }) => !SCRIPTS.includes(kind);
 
 /** How often each tag runs on one opening of the page, at least and at most; `states` are what is granted at first
     and after each choice. A script runs once and cannot be called back. An embed loads each time that it is granted
@@ -91,15 +112,16 @@ const expected = (tags, states) =>
     }),
   );
 
-let shop;
-let by_service;
-before(async () => {
-  shop = await world();
-  by_service = await world({ change: (config) => ({ ...config, service_choice: true }) });
-});
+const worlds = new Map();
+/** The site of a page, started when its first page is opened. */
+async function siteOf({ by_service = false, wall = false }) {
+  const key = `${by_service} ${wall}`;
+  const change = (config) => ({ ...config, service_choice: by_service, ...(wall && { blocking: { mode: 'enforce' } }) });
+  if (!worlds.has(key)) worlds.set(key, await world({ change }));
+  return worlds.get(key);
+}
 after(async () => {
-  await shop?.close();
-  await by_service?.close();
+  for (const site of worlds.values()) await site.close();
 });
 
 /** Adds the tags that come after so many choices. */
@@ -123,12 +145,14 @@ const add = (page, tags, at) =>
 
 for (let number = 0; number < PAGES; number++) {
   const seed = SEED + number;
-  const chooses_services = number >= PAGES - BY_SERVICE;
-  test(`random page ${seed}${chooses_services ? ', by service' : ''}: a tag runs only if granted, and once`, async () => {
-    const page_plan = plan(random(seed), chooses_services);
+  const kind = SITES[number % SITES.length];
+  test(`random page ${seed}, ${Object.keys(kind).join(', ') || 'plain'}: a tag runs only if granted, and once`, async () => {
+    const page_plan = plan(random(seed), kind.by_service);
     const { tags, choices } = page_plan;
-    const site = chooses_services ? by_service : shop;
-    site.page(`/${seed}`, { head: tags.filter(({ way }) => way === 'markup').map(markup).join('\n'), body: '' });
+    const site = await siteOf(kind);
+    // With automatic blocking the loader stands before the page.
+    const tag = kind.stub ? `<script>${STUB}</script>${site.tag('async data-assent-loader')}` : site.tag(kind.wall ? '' : undefined);
+    site.page(`/${seed}`, { tag, head: tags.filter(({ way }) => way === 'markup').map(markup).join('\n'), body: '' });
     const visitor = await site.visitor();
     try {
       let granted = { performance: false, functional: false, targeting: false };
@@ -137,7 +161,7 @@ for (let number = 0; number < PAGES; number++) {
         const from = site.recorder.requests.length;
         const states = [granted];
         const page = await visitor.open(`/${seed}`);
-        await page.waitForFunction(() => window.assent);
+        await page.waitForFunction(() => window.assent?.choice);
         await add(page, tags, 0);
         for (const [at, choice] of choices.entries()) {
           const gone = tags.filter((tag) => tag.gone === at + 1).map(({ name }) => name);

@@ -50,6 +50,8 @@ const WAYS = {
   // Where the engine has no such method, as it would be written there.
   'a picture by setHTMLUnsafe': `const d = document.createElement('div'); document.body.append(d); const i = '<img alt="" src="' + at + '">'; if (d.setHTMLUnsafe) d.setHTMLUnsafe('<p><template shadowrootmode="open">' + i + '</template></p>'); else d.attachShadow({ mode: 'open' }).innerHTML = i;`,
   'a picture of SVG by innerHTML': `const g = document.createElementNS('http://www.w3.org/2000/svg', 'svg'); document.body.append(g); g.innerHTML = '<image href="' + at + '"/>';`,
+  'a frame in HTML in SVG': `const g = document.createElementNS('http://www.w3.org/2000/svg', 'svg'); const f = document.createElementNS('http://www.w3.org/2000/svg', 'foreignObject'); g.append(f); document.body.append(g); f.innerHTML = '<p>x</p><iframe title="f" src="' + at + '"></iframe>';`,
+  'a picture beside SVG': `const g = document.createElementNS('http://www.w3.org/2000/svg', 'svg'); document.body.append(g); g.insertAdjacentHTML('afterend', '<p><img alt="" src="' + at + '"></p>');`,
   'a picture out of a template of the markup': `const t = document.createElement('template'); t.innerHTML = '<p id="imported"></p>'; const i = t.content.ownerDocument.createElement('img'); i.setAttributeNS(null, 'alt', ''); i.attributes.setNamedItem(Object.assign(document.createAttribute('src'), { value: at })); t.content.firstChild.append(i); window.imported = document.importNode(t.content, true); setTimeout(() => document.body.append(window.imported), 50);`,
   'a preload by its sizes': `const l = document.createElement('link'); l.rel = 'preload'; l.as = 'image'; l.imageSrcset = at + ' 9000w'; l.imageSizes = '100vw'; document.head.append(l);`,
 };
@@ -114,7 +116,8 @@ test('every way to a known third party is held, and opens with its category, onc
   await visitor.close();
 });
 
-test('a picture that turns to the site’s own address is not taken away by a later choice', async () => {
+test('what turns to the site’s own address is let go, and not taken away by a later choice', async () => {
+  shop.pages.set('/own.js', { body: '(window.ran ??= []).push("own");', type: 'text/javascript' });
   const visitor = await shop.visitor();
   const page = await visitor.open();
   await ready(page);
@@ -127,14 +130,26 @@ test('a picture that turns to the site’s own address is not taken away by a la
       picture.src = '/anonymous.png';
       document.body.append(picture);
     }
+    document.body.insertAdjacentHTML('beforeend', `<img id="markup" alt="" src="https://${host}/avatar.png">`);
+    document.getElementById('markup').src = '/anonymous.png';
+    const script = document.createElement('script');
+    script.src = `https://${host}/x.js`;
+    script.src = '/own.js';
+    document.head.append(script);
   }, HOST);
+  await hasRun(page, ['own']);
   await page.evaluate(() => window.assent.set({ functional: true }));
   await settle(page);
-  const addresses = () => page.evaluate(() => ['detached', 'attached'].map((id) => document.getElementById(id).getAttribute('src')));
-  assert.deepEqual(await addresses(), ['/anonymous.png', '/anonymous.png']);
+  const ids = ['detached', 'attached', 'markup'];
+  const own = ids.map(() => '/anonymous.png');
+  const addresses = () => page.evaluate((ids) => ids.map((id) => document.getElementById(id).getAttribute('src')), ids);
+  assert.deepEqual(await addresses(), own);
+  await page.evaluate(() => window.assent.set({ performance: true }));
+  await settle(page);
+  assert.deepEqual(await addresses(), own);
   await page.evaluate(() => window.assent.withdraw());
   await settle(page);
-  assert.deepEqual(await addresses(), ['/anonymous.png', '/anonymous.png']);
+  assert.deepEqual(await addresses(), own);
   assert.deepEqual(places(visitor), []);
   await visitor.close();
 });
@@ -173,6 +188,11 @@ test('a refused service stays refused where its live tags are marked with it', a
     await ready(page);
     await settle(page);
     assert.deepEqual(await ran(page), []);
+    // Where only automatic blocking looks.
+    await page.evaluate(() => {
+      const root = document.body.appendChild(document.createElement('div')).attachShadow({ mode: 'open' });
+      root.innerHTML = '<iframe title="f" data-service="hotjar" src="https://static.hotjar.com/embed"></iframe><img alt="" data-category="performance" data-service="hotjar" src="https://static.hotjar.com/s.gif">';
+    });
     await page.evaluate(() => window.assent.set({ performance: true, services: { hotjar: false } }));
     await page.evaluate(() => {
       const picture = new Image();
@@ -182,7 +202,11 @@ test('a refused service stays refused where its live tags are marked with it', a
     await hasRun(page, ['granted']);
     await settle(page);
     assert.deepEqual(await ran(page), ['granted']);
-    assert.ok(!places(visitor).includes('static.hotjar.com/p.gif'));
+    const refused = ['p.gif', 'embed', 's.gif'].map((name) => `static.hotjar.com/${name}`);
+    assert.deepEqual(places(visitor).filter((place) => refused.includes(place)), []);
+    await page.evaluate(() => window.assent.set({ services: { hotjar: true } }));
+    await until(() => refused.slice(1).every((place) => places(visitor).includes(place)), 'what stands in a shadow root');
+    await page.evaluate(() => window.assent.set({ services: { hotjar: false } }));
     const again = await visitor.open();
     await hasRun(again, ['granted']);
     await settle(again);

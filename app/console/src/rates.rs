@@ -285,7 +285,9 @@ fn footnotes() -> AnyView {
                 that identifies a visitor is stored for counting. Days begin at midnight UTC."
             </p>
             <p>
-                "A banner is counted by a message that may be lost, a decision by its record, which is sent until                 it arrives: it counts on the day on which it does. Where a day has more decisions than counted                 banners, each decision counts as a banner shown."
+                "A banner is counted by a message that may be lost, a decision by its record, which is sent until \
+                it arrives: it counts on the day on which it does. Where a day has more decisions than counted \
+                banners, each decision counts as a banner shown."
             </p>
         </section>
     }

@@ -54,10 +54,10 @@ function note(site: string, key: string, days: number): boolean {
   });
 }
 
-/** Leads to the center. The subject key, made here before a first choice, travels as a token that works once, within ten
-    minutes. */
-export async function go(server: string, api: string, key: string, loader: Loader): Promise<void> {
-  const own = key || made();
+/** Leads to the center. The subject key, made here before a first choice and put into the page's `mark`, travels as a token
+    that works once, within ten minutes. */
+export async function go(server: string, api: string, key: string, loader: Loader, mark: string[]): Promise<void> {
+  const own = key || (mark[1] ||= made());
   let query = `?lang=${loader.l}`;
   // Who can note no key would not know the choice again: they get one from the center.
   if (note(loader.s, own, loader.e) || key) {
@@ -72,8 +72,7 @@ export async function go(server: string, api: string, key: string, loader: Loade
   }
   // A page that the browser has kept and shows again loads nothing.
   addEventListener('pageshow', async ({ persisted }) => {
-    const before = document.cookie;
-    if (persisted && ((await ask(api, own, loader, [])) || document.cookie != before)) location.reload();
+    if (persisted && ((await latest(api, own, loader, mark)) || !mark.length)) location.reload();
   });
   const link = document.createElement('a');
   link.href = `${server}/c/${loader.s}${query}`;
@@ -130,21 +129,31 @@ function forget(site: string): void {
   }
 }
 
-/** Asks for what was chosen in the center with this key; `mark` is that of the cookie, emptied for who is forgotten. */
+/** Asks what was chosen in the center as one subject; `mark` is emptied for who is forgotten. Rejects where there is no
+    answer. */
 async function ask(api: string, key: string, loader: Loader, mark: string[]): Promise<Kept | undefined> {
-  const name = `assent-${loader.s}`;
-  const record = cookie(name).split('.')[5];
+  const record = cookie(`assent-${loader.s}`).split('.')[5];
   const headers = { authorization: `Bearer ${key}` };
   const answer = await fetch(`${api}choice?record=${record}`, { headers });
+  if (answer.ok) return adopted(await answer.json(), key, loader);
   if (answer.status == 410) {
     forget(loader.s);
     mark.length = 0;
-  }
-  // Nothing can follow what is known now.
-  else if ((answer.ok || answer.status == 404) && now() - parseInt(cookie(`${name}-center`)) > VISIT_S) {
-    for (const domain of domains()) put(`${name}-center`, '', 0, domain);
-  }
-  return answer.ok ? adopted(await answer.json(), key, loader) : undefined;
+  } else if (answer.status != 404) throw 0;
+  return undefined;
+}
+
+/** What to keep of a choice made in the center: as the stored choice's subject, else as the one that went there, which is
+    another where a page that was open already has chosen meanwhile. */
+async function latest(api: string, key: string, loader: Loader, mark: string[]): Promise<Kept | undefined> {
+  const name = `assent-${loader.s}-center`;
+  const [left, other] = cookie(name).split('.');
+  let kept = await ask(api, key, loader, mark);
+  if (!kept && other && other != key) kept = await ask(api, other, loader, mark);
+  // The center knows the visitor no more, and there is nothing left to take over. Not before: what comes too late for this
+  // page is for the next one.
+  if (!kept && now() - parseInt(left) > VISIT_S) for (const domain of domains()) put(name, '', 0, domain);
+  return kept;
 }
 
 /** What to keep of a choice made in the center, known by the token of the link back to this page, else by the key. */
@@ -157,6 +166,8 @@ export async function news(
 ): Promise<Kept | undefined> {
   const back = /^#assent(=(\w+))?$/.exec(location.hash);
   if (!back && !mark[0]) return undefined;
+  // Who has everything erased begins anew in every tab.
+  new BroadcastChannel(`assent-${loader.s}`).onmessage = () => cookie(`assent-${loader.s}-center`) || (mark.length = 0);
   if (back) history.replaceState(history.state, '', location.pathname + location.search);
   // A token counts only on the way back from the center: a link from anywhere else could make the visitor go on
   // as the subject of whoever made it.
@@ -165,5 +176,5 @@ export async function news(
     const answer = await fetch(`${api}redeem`, { method: 'POST', body: JSON.stringify({ token: back[2] }) });
     return answer.ok ? adopted(await answer.json(), key, loader) : undefined;
   }
-  return key ? ask(api, key, loader, mark) : undefined;
+  return key ? latest(api, key, loader, mark) : undefined;
 }

@@ -227,7 +227,8 @@ function near({ target }: Event): void {
 }
 
 function resume(): void {
-  if (state & gate.CHOSEN) host.signal('update');
+  // Also to who was in the center and has not chosen: while it was asked, nothing was granted.
+  if (state & gate.CHOSEN || mark[0]) host.signal('update');
   resumed = true;
   apply();
   surface();

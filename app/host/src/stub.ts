@@ -40,7 +40,7 @@ function hold(node: Node): void {
   // JavaScript, by all of its names. Anything else is data, or held by a mark that is not for the stub to read.
   const runs = /^$|module|script/i.test(type);
   // A mark of the owner's decides; all but scripts the gate can hold by it.
-  const marked = /^(\W|necessary|performance|functional|targeting)+$/i.test(dataset.category!);
+  const marked = /^([!\s]|necessary|targeting|functional|performance)+$/i.test(dataset.category!);
   if (!runs && marked != script) return;
   dataset.assentHost = marked ? '' : place;
   if (runs) {

@@ -156,7 +156,7 @@ const way = (): Promise<typeof import('./center')> => import(`${server}${loader.
 /** Leads to the center. */
 export function center(key: string): void {
   way().then(
-    ({ go }) => go(server, api, key, loader),
+    ({ go }) => go(server, api, key, loader, mark),
     () => location.assign(`${server}/c/${loader.s}`),
   );
 }

@@ -165,6 +165,15 @@ impl Signals {
 }
 
 impl Google {
+    /// Takes from the regions' defaults what follows targeting, for a visitor who objects to it.
+    pub fn object(&mut self) {
+        let table = self.table();
+        let targeting = table[usize::from(Category::Targeting.set().bits() | 1)] ^ table[1];
+        for region in &mut self.regions {
+            region.granted.retain(|kind| targeting >> *kind as u8 & 1 == 0);
+        }
+    }
+
     /// For each set of categories, by its bits, the granted types as bits.
     fn table(&self) -> [u8; 16] {
         std::array::from_fn(|bits| {
@@ -197,6 +206,22 @@ pub fn is_region(code: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_objection_takes_only_what_follows_targeting() {
+        let mut google: Google = serde_json::from_str(
+            r#"{ "regions": [{ "region": ["DE"] }, { "region": ["US"], "granted": ["ad_storage", "analytics_storage", "functionality_storage"] }],
+                 "types": { "functionality_storage": "targeting" } }"#,
+        )
+        .unwrap();
+        google.object();
+        let granted: Vec<_> = google
+            .regions
+            .iter()
+            .map(|region| region.granted.clone())
+            .collect();
+        assert_eq!(granted, [vec![], vec![GoogleType::AnalyticsStorage]]);
+    }
     use crate::signals::GOOGLE_TYPES;
 
     fn signals(json: &str) -> Signals {

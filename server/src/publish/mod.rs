@@ -321,7 +321,7 @@ impl Variant {
             rule.on_by_default
                 .retain(|category| *category != Category::Targeting);
             let mut revision = revision.clone();
-            revision.config.signals.google.regions.clear();
+            revision.config.signals.google.object();
             compose(&revision, &rule)
         });
         Ok(Self {

@@ -43,13 +43,12 @@ PARTS.push((host) => {
   function mark({ dataset }: HTMLElement): void {
     const id = dataset.service!.trim();
     const place = placeOf(dataset);
-    if (dataset.assentHost == place) return;
     const service = services.find((service) => service.id == id);
     // Another manager's name for a service stands for categories.
     if (!service && !necessary.includes(id) && 'assentMark' in dataset) return;
     // Automatic blocking leaves alone what has a category.
     dataset.category ??= service ? CATEGORIES[Math.log2(service.bit)] : '';
-    dataset.assentHost = place;
+    if (dataset.assentHost != place) dataset.assentHost = place;
   }
 
   // Whatever has the gate applied, in the midst of a script even: the category must not decide first.

@@ -5,6 +5,7 @@ import { gtag, types, type Layer } from '../gtag';
 import type { Host } from '../host';
 
 declare const PARTS: ((host: Host) => void)[];
+declare const COOKIES: string;
 
 interface Page extends Layer {
   uetq?: { push(...command: unknown[]): void };
@@ -30,8 +31,9 @@ PARTS.push((host) => {
   function defaults(kind: 'default' | 'update', bits: number): void {
     if (early()) warn();
     for (const name of told.set) gtag('set', name, true);
-    // Whoever has chosen before, even if that no longer counts, is not granted more than the rule grants.
-    const regions = assent.choice().record ? [] : told.regions;
+    // Whoever has chosen before, even if that no longer counts, or perhaps in the center, is not granted more than the rule
+    // grants.
+    const regions = assent.choice().record || COOKIES.includes(`assent-${loader.s}-center=`) ? [] : told.regions;
     // What follows targeting alone.
     const objected = objects() ? told.types[9] ^ told.types[1] : 0;
     for (const [region, granted] of regions) {

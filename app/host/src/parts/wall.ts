@@ -107,11 +107,15 @@ PARTS.push((host) => {
     return !!place && decide(place) == HELD;
   }
 
+  /** Whether a service decides about an element, as the choice per service has it. */
+  const isOfService = ({ assentMark, service }: DOMStringMap): boolean =>
+    !!loader.services && service != undefined && assentMark == undefined;
+
   /** What its mark says of an element; FOREIGN where that is none of ours. */
   function byMark({ dataset }: HTMLElement): number {
-    const { assentHost, assentMark, category, service } = dataset;
+    const { assentHost, category } = dataset;
     if (assentHost?.startsWith(SERVICE)) return host.byHost.decide(assentHost);
-    if (loader.services && service != undefined && assentMark == undefined) return host.byHost.decide(placeOf(dataset));
+    if (isOfService(dataset)) return host.byHost.decide(placeOf(dataset));
     return category == undefined ? FOREIGN : host.released(category);
   }
 
@@ -127,8 +131,6 @@ PARTS.push((host) => {
 
   /** What was held here. */
   const stashed = new WeakSet<Element>();
-  /** What is known here by the place that it loads from. */
-  const placed = new WeakSet<Element>();
   let count = 0;
 
   /** Keeps an address from being loaded by an element, which waits from then on; true if it does. */
@@ -140,23 +142,24 @@ PARTS.push((host) => {
     const script = tag.tagName == 'SCRIPT';
     // Data, or another manager's.
     if (script && !held(tag) && !RUNS.test((tag as HTMLScriptElement).type)) return false;
-    // Another address has taken the place of the one that waited.
-    if (!places.length && stashed.has(tag)) delete dataset[key];
     const named = places.length;
+    // Held here, or a copy of what was. A script that the stub has held is for the gate to release.
+    const known = stashed.has(tag) || (!script && dataset.assentHost && !dataset.assentHost.startsWith(SERVICE));
     // An element waits for all that it loads.
     for (const other of LOADS[tag.tagName]) {
-      const address = tag.getAttribute(other) ?? (stashed.has(tag) && dataset[other]);
+      const address = tag.getAttribute(other) ?? (known && dataset[other]);
       if (other != name && address) places.push(...thirds(other, String(address)));
     }
     const place = [...new Set(places)].join(' ');
     if (!named) {
-      // The site's own, or nothing: what the element has loaded before is not what it loads now.
-      if (placed.has(tag)) {
-        if (place) dataset.assentHost = place;
-        else {
-          placed.delete(tag);
-          delete dataset.assentHost;
+      // The site's own, or nothing, has taken the place of what waited.
+      if (known) {
+        delete dataset[key];
+        if (place) {
+          dataset.assentHost = place;
+        } else if (dataset.assentHost) {
           if (held(tag)) runAs(tag);
+          delete dataset.assentHost;
         }
       }
       return false;
@@ -170,12 +173,9 @@ PARTS.push((host) => {
     }
     // Known by its place from now on, so that a withdrawal reaches it; by its category where it has one.
     if (marked == FOREIGN) {
-      if (answer != FOREIGN || 'assentHost' in dataset) {
-        dataset.assentHost = place;
-        placed.add(tag);
-      }
+      if (answer != FOREIGN || 'assentHost' in dataset) dataset.assentHost = place;
     } else if (answer == HELD && !dataset.assentHost?.startsWith(SERVICE)) {
-      dataset.assentHost = '';
+      dataset.assentHost = isOfService(dataset) ? placeOf(dataset) : '';
     }
     if (answer != HELD) return false;
     count++;
@@ -424,26 +424,34 @@ PARTS.push((host) => {
       scan(content);
       content.querySelectorAll('template').forEach(({ content }) => deep(content));
     };
-    /** Markup with what has to wait held in it; the same text where nothing has. */
-    const quiet = (markup: unknown, self?: Element): unknown => {
+    /** Markup with what has to wait held in it; the same text where nothing has. `inside` what it is to stand. */
+    const quiet = (markup: unknown, inside?: Node | null): unknown => {
       if (!MARKUP.test(String(markup))) return markup;
       const before = count;
       const policed = (text: string) => host.markup?.(text) ?? text;
-      // Of another language: what is a picture in SVG is none in HTML.
-      const svg = self?.namespaceURI?.endsWith('svg');
-      // Else as it came: the page's policy may want more than text.
-      html.set!.call(template, svg ? policed(`<svg>${markup}</svg>`) : markup);
+      // Another language: what is a picture in SVG is none in HTML.
+      let svg = inside instanceof SVGElement && !/^(foreignObject|desc|title)$/.test(inside.localName);
+      if (svg) html.set!.call(template, policed(`<svg>${markup}</svg>`));
+      // Or HTML after all, which has broken out.
+      svg &&= template.content.childNodes.length < 2;
+      // As it came: the page's policy may want more than text.
+      if (!svg) html.set!.call(template, markup);
       deep(template.content);
       if (count == before) return markup;
       return policed(html.get!.call(svg ? template.content.firstChild : template));
     };
     for (const { prototype } of [Element, ShadowRoot]) {
-      for (const name of ['innerHTML', 'outerHTML']) onSet(prototype, name, (self, value, native) => native(quiet(value, self)));
+      for (const name of ['innerHTML', 'outerHTML']) {
+        onSet(prototype, name, (self, value, native) => native(quiet(value, name == 'innerHTML' ? self : self.parentNode)));
+      }
       for (const name of ['setHTML', 'setHTMLUnsafe']) {
         before(prototype, name, (self, [markup, ...rest]) => [quiet(markup, self), ...rest]);
       }
     }
-    before(Element.prototype, 'insertAdjacentHTML', (self, [where, markup]) => [where, quiet(markup, self)]);
+    before(Element.prototype, 'insertAdjacentHTML', (self, [where, markup]) => [
+      where,
+      quiet(markup, /afterbegin|beforeend/i.test(String(where)) ? self : self.parentNode),
+    ]);
     before(Range.prototype, 'createContextualFragment', (_, [markup]) => [quiet(markup)]);
     // What a script of the page writes goes to the parser, ahead of every observer.
     for (const name of ['write', 'writeln']) {
