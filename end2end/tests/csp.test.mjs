@@ -126,8 +126,10 @@ test('Google’s tags find the default set although the gate has to be fetched, 
       window.dataLayer.map((entry) => (entry[0] === 'consent' ? `${entry[1]} ${Object.values(entry[2]).filter((value) => value === 'granted').length}` : entry.probe ? 'probe' : 'other')),
     );
     const kinds = layer.filter((entry) => entry !== 'other');
-    assert.deepEqual(kinds.slice(0, 2), ['default 1', 'probe'], path);
-    assert.deepEqual([...new Set(kinds.slice(2))], then.map((kind) => `${kind} 1`), path);
+    // The update comes as soon as the gate does: from the browser's cache that is at once.
+    assert.equal(kinds.shift(), 'default 1', path);
+    assert.ok(kinds.includes('probe'), path);
+    assert.deepEqual([...new Set(kinds.filter((kind) => kind !== 'probe'))], then.map((kind) => `${kind} 1`), path);
   }
   await visitor.close();
 });
