@@ -230,13 +230,17 @@ export function placeholders(host: Host): void {
   }
 
   const widths = new WeakMap<Element, number>();
-  const resized = new ResizeObserver((entries) => {
-    for (const { target, contentRect } of entries) {
-      if (widths.get(target) == contentRect.width) continue;
-      widths.set(target, contentRect.width);
-      for (const [embed, box] of boxes) if (embed.parentElement == target) fit(embed, box);
-    }
-  });
+  // With the next frame: what changes sizes while sizes are told is an error that the page would hear of.
+  const resized = new ResizeObserver((entries) =>
+    requestAnimationFrame(() => {
+      for (const { target, contentRect } of entries) {
+        const { width } = contentRect;
+        if (widths.get(target) == width) continue;
+        widths.set(target, width);
+        for (const [embed, box] of boxes) if (embed.parentElement == target) fit(embed, box);
+      }
+    }),
+  );
 
   const stands = (embed: HTMLElement): boolean => boxes.get(embed)?.nextElementSibling == embed;
 
