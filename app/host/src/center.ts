@@ -10,8 +10,8 @@ export type Kept = [number, number, number, string, string, string?];
 /** Codes that no gate can read, so that it grants nothing and asks. */
 const UNREADABLE = '-';
 
-/** How long the center knows the visitor at most, in seconds: what was chosen there may be asked for once more after it,
-    and then no more. Its cookie lasts less; see `SESSION_S` in server/src/http/center.rs. */
+/** How long the center knows the visitor at most, in seconds: after it what was chosen there is asked for until nothing is
+    left to take over, and then no more. Its cookie lasts less; see `SESSION_S` in server/src/http/center.rs. */
 const VISIT_S = 3600;
 
 /** A choice as the server knows it. */
