@@ -1,7 +1,8 @@
 /** The visitor's way to the preference center and back, for the few pages where one takes it: a module of its own. */
 
-import { domains } from './domains';
+import { domains, put, read } from './jar';
 import type { Loader } from './loader';
+import { random } from './random';
 import { listed } from './services';
 
 /** A choice to keep: granted categories, revision, seconds since 1970, subject key, record id, codes of its exceptions. */
@@ -27,20 +28,9 @@ interface Known {
 
 const now = (): number => Math.floor(Date.now() / 1000);
 
-/** A cookie's value, empty if there is none. */
-const cookie = (name: string): string => document.cookie.match(`(?:^|; )${name}=([^;]*)`)?.[1] ?? '';
-
-/** Sets a cookie for `age` seconds. */
-function put(name: string, value: string, age: number, domain: string): void {
-  const secure = location.protocol == 'https:' ? ';secure' : '';
-  document.cookie = `${name}=${value};max-age=${age};path=/${domain};samesite=lax${secure}`;
-}
-
 /** A subject key that begins with the time: `assent_consent::record::subject_key`. */
 function made(): string {
-  const random = crypto.getRandomValues(new Uint8Array(12));
-  const digits = Array.from(random, (byte) => (byte + 256).toString(16).slice(1)).join('');
-  return Date.now().toString(16).padStart(12, '0').slice(1, 9) + digits;
+  return Date.now().toString(16).padStart(12, '0').slice(1, 9) + random(12);
 }
 
 /** Notes on the widest domain, where the choice stands too, that the visitor goes to the center as `key`: a cookie, because
@@ -50,7 +40,7 @@ function note(site: string, key: string, days: number): boolean {
   const value = `${now()}.${key}`;
   return domains().some((domain) => {
     put(name, value, days * 86400, domain);
-    return cookie(name) == value;
+    return read(name) == value;
   });
 }
 
@@ -84,7 +74,7 @@ export async function go(server: string, api: string, key: string, loader: Loade
 /** What to take over of what the server knows: a later choice as it is, an earlier one only where it grants less, for
     two clocks are in play, and what was withdrawn in either place must not come back. */
 function adopted(known: Known, key: string, loader: Loader): Kept | undefined {
-  const [, , bits, at, , record, codes = ''] = cookie(`assent-${loader.s}`).split('.');
+  const [, , bits, at, , record, codes = ''] = read(`assent-${loader.s}`).split('.');
   if (known.record == record) return undefined;
   const subject = known.key ?? key;
   const decided = Math.floor(known.decided_at_ms / 1000);
@@ -97,17 +87,17 @@ function adopted(known: Known, key: string, loader: Loader): Kept | undefined {
   const there = split(known.codes);
   let less = present & ~known.granted;
   let except = '';
-  let read = 0;
+  let met = 0;
   for (const { code, bit } of listed(loader)) {
     const [granted, other] = [here.includes(code), there.includes(code)];
-    read += +granted + +other;
+    met += +granted + +other;
     const before = !!(present & bit) != granted;
     const after = before && !!(known.granted & bit) != other;
     if (before && !after) less = bit;
     if (after != !!(both & bit)) except += code;
   }
   // Another loader than this one lists the rest.
-  if (read < here.length + there.length) except = UNREADABLE;
+  if (met < here.length + there.length) except = UNREADABLE;
   return less || except == UNREADABLE ? [both, loader.r, +at, subject, known.record, except] : undefined;
 }
 
@@ -132,7 +122,7 @@ function forget(site: string): void {
 /** Asks what was chosen in the center as one subject; `mark` is emptied for who is forgotten. Rejects where there is no
     answer. */
 async function ask(api: string, key: string, loader: Loader, mark: string[]): Promise<Kept | undefined> {
-  const record = cookie(`assent-${loader.s}`).split('.')[5];
+  const record = read(`assent-${loader.s}`).split('.')[5];
   const headers = { authorization: `Bearer ${key}` };
   const answer = await fetch(`${api}choice?record=${record}`, { headers });
   if (answer.ok) return adopted(await answer.json(), key, loader);
@@ -147,7 +137,7 @@ async function ask(api: string, key: string, loader: Loader, mark: string[]): Pr
     another where a page that was open already has chosen meanwhile. */
 async function latest(api: string, key: string, loader: Loader, mark: string[]): Promise<Kept | undefined> {
   const name = `assent-${loader.s}-center`;
-  const [left, other] = cookie(name).split('.');
+  const [left, other] = read(name).split('.');
   let kept = await ask(api, key, loader, mark);
   if (!kept && other && other != key) kept = await ask(api, other, loader, mark);
   // The center knows the visitor no more, and there is nothing left to take over. Not before: what comes too late for this
@@ -167,7 +157,7 @@ export async function news(
   const back = /^#assent(=(\w+))?$/.exec(location.hash);
   if (!back && !mark[0]) return undefined;
   // Who has everything erased begins anew in every tab.
-  new BroadcastChannel(`assent-${loader.s}`).onmessage = () => cookie(`assent-${loader.s}-center`) || (mark.length = 0);
+  new BroadcastChannel(`assent-${loader.s}`).onmessage = () => read(`assent-${loader.s}-center`) || (mark.length = 0);
   if (back) history.replaceState(history.state, '', location.pathname + location.search);
   // A token counts only on the way back from the center: a link from anywhere else could make the visitor go on
   // as the subject of whoever made it.

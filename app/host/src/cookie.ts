@@ -1,26 +1,11 @@
 /** The cookie that keeps the choice, and the erasure of what is no longer granted. */
-import { domains } from './domains';
+import { domains, put, read } from './jar';
 import { erased } from './gate';
 import { NAME, cookies, loader } from './loader';
 
-/** Writes a cookie for `age` seconds; `domain` is what `domains` gives. */
-export function put(name: string, value: string, age: number, domain: string, path = '/'): void {
-  document.cookie =
-    `${name}=${value};max-age=${age};path=${path}${domain};samesite=lax` +
-    (location.protocol == 'https:' ? ';secure' : '');
-}
-
-/** The stored value, empty if there is none. */
-export function read(jar: string, name = NAME): string {
-  for (const pair of jar.split('; ')) {
-    if (pair.startsWith(`${name}=`)) return pair.slice(name.length + 1);
-  }
-  return '';
-}
-
 /** The mark of who went to the center, whose choice there the site still has to ask for: when, and with which subject key.
     See center.ts. */
-export const mark = read(cookies, `${NAME}-center`).split('.');
+export const mark = read(`${NAME}-center`, cookies).split('.');
 
 /** Stores a value on the widest domain that the browser accepts, and nowhere else. */
 export function write(value: string): void {

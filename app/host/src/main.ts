@@ -1,13 +1,15 @@
 /** The loader: decides at once, shows the banner if the visitor has to be asked, and carries out the choice. */
 import type { Assent, Category, Choice as AssentChoice } from '../../types/assent';
 import type { Kept } from './center';
-import { erase, mark, read, write } from './cookie';
+import { erase, mark, write } from './cookie';
 import * as gate from './gate';
 import { emit, on } from './events';
 import { signal } from './google';
 import { late, parts, type Host, type Services } from './host';
+import { read } from './jar';
 import { NAME, cookies, element, loader, server } from './loader';
-import { OUTBOX, post, receipt, send, uuid, random } from './outbox';
+import { OUTBOX, post, receipt, send, uuid } from './outbox';
+import { random } from './random';
 import { rest } from './rest';
 import { ask, asks, center, count, hold, holds, news, open, prefetch, preload, settle, style } from './surface';
 import { after, answerFor, apply, before, byHost, once, watch } from './tags';
@@ -20,7 +22,7 @@ const page = window as { assent?: Assent & { q?: [string, never[]][] }; Turbo?: 
 /** The calls that the page made of the inline stub. Where there are some, the signals' default is set, too. */
 let queue = page.assent?.q;
 
-let stored = read(cookies);
+let stored = read(NAME, cookies);
 let state = 0;
 
 /** The state of a visitor who comes for the first time, where the server knows it: the banner then stands before
@@ -139,7 +141,7 @@ function carryOut(bits: number, method: Method, services?: Services): void {
     which the cookie reaches later. */
 function refresh({ data }: { data?: string }): void {
   // Who only finds no cookie may be in a browser that keeps none; who had everything erased says so.
-  const value = data ?? (read(document.cookie) || stored);
+  const value = data ?? (read(NAME) || stored);
   if (value == stored) return;
   gated(
     () => {
@@ -294,7 +296,7 @@ function begin(): void {
     apply();
     kept.then((choice) => {
       // Which is gone where the visitor had everything erased.
-      state = gate.start((stored = read(document.cookie)));
+      state = gate.start((stored = read(NAME)));
       if (choice) {
         keep(...choice);
         write(stored);

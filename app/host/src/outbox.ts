@@ -1,6 +1,7 @@
 /** Keeps each consent record until the server has acknowledged it. */
-import { put } from './cookie';
+import { put } from './jar';
 import { NAME, api } from './loader';
+import { random } from './random';
 
 /** The cookie that says that records may wait: who has none need not open the browser's storage, which takes long. */
 export const OUTBOX = `${NAME}-outbox`;
@@ -44,12 +45,6 @@ function waiting(): string[] {
   }
   return names.filter((name) => name.startsWith(WAITS)).sort();
 }
-
-/** Random hexadecimal digits, two for each byte. */
-export const random = (bytes: number): string =>
-  Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) =>
-    (byte + 256).toString(16).slice(1),
-  ).join('');
 
 /** Milliseconds since 1970 of the last id. */
 let last = 0;

@@ -142,9 +142,9 @@ pub(crate) struct Variant {
     pub(crate) notice_json: Compressed,
     /// The loader.
     loader: Compressed,
-    /// The loader for who objects to targeting by a header, where the rule honours that and grants it without a choice. Most
-    /// browsers say so to the page as well, but not all that send the header, nor every proxy.
-    objecting: Option<Compressed>,
+    /// What the rule honours, and the loader for who objects to targeting by such a header, where the rule grants it without a
+    /// choice. Most browsers say so to the page as well, but not all that send the header, nor every proxy.
+    objecting: Option<(Objections, Compressed)>,
 }
 
 /// What a record needs to know of the notice that was shown.
@@ -299,11 +299,8 @@ impl Shown {
 impl Variant {
     /// The loader for a visitor who sends these signals.
     pub(crate) fn loader(&self, sent: Objections) -> &Compressed {
-        let honours = Objections::default()
-            .and(Objections::GPC, self.notice.honours_gpc)
-            .and(Objections::DNT, self.notice.honours_dnt);
         match &self.objecting {
-            Some(objecting) if sent.meets(honours) => objecting,
+            Some((honoured, objecting)) if sent.meets(*honoured) => objecting,
             _ => &self.loader,
         }
     }
@@ -314,16 +311,16 @@ impl Variant {
         let compose = |revision: &Revision, rule: &Rule| {
             Compressed::new(loader::compose(revision, rule, &notice, hash).into_bytes())
         };
-        let objecting = (rule.honours() != Objections::default()
-            && rule.before_choice().has(Category::Targeting))
-        .then(|| {
-            let mut rule = rule.clone();
-            rule.on_by_default
-                .retain(|category| *category != Category::Targeting);
-            let mut revision = revision.clone();
-            revision.config.signals.google.object();
-            compose(&revision, &rule)
-        });
+        let honoured = rule.honours();
+        let objecting = (honoured != Objections::default() && rule.before_choice().has(Category::Targeting))
+            .then(|| {
+                let mut rule = rule.clone();
+                rule.on_by_default
+                    .retain(|category| *category != Category::Targeting);
+                let mut revision = revision.clone();
+                revision.config.signals.google.object();
+                (honoured, compose(&revision, &rule))
+            });
         Ok(Self {
             loader: compose(revision, rule),
             objecting,
