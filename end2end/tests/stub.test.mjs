@@ -85,6 +85,72 @@ test('a script that a script inserts waits as well, and tells its inserter when 
   await visitor.close();
 });
 
+/** How scripts make scripts: by name, what comes after the first line, given the address. */
+const MAKING = {
+  property: (script, address) => {
+    script.src = address;
+    script.type = 'text/javascript';
+  },
+  attribute: (script, address) => {
+    script.setAttribute('src', address);
+    script.setAttribute('type', 'text/javascript');
+  },
+  module: (script, address) => {
+    script.src = address;
+    script.type = 'module';
+  },
+  before: (script, address) => {
+    script.type = 'text/javascript';
+    script.src = address;
+  },
+};
+
+test('a script waits in whatever order it gets address and type, and comes back as what it is', async () => {
+  const made = Object.entries(MAKING).map(
+    ([name, make]) => `{ const script = document.createElement('script'); (${make})(script, 'https://connect.facebook.net/made.js?name=${name}'); document.head.append(script); }`,
+  );
+  shop.page('/made', {
+    tag: `<script>${STUB}</script>${shop.tag('async data-assent-loader')}`,
+    head: `<script>${made.join('\n')}</script>`,
+    body: '',
+  });
+  const visitor = await shop.visitor();
+  const page = await visitor.open('/made');
+  await banner(page).waitFor();
+  await settle(page);
+  assert.deepEqual(await ran(page), []);
+  await control(page, 'accept').click();
+  await hasRun(page, Object.keys(MAKING));
+  await settle(page);
+  assert.deepEqual((await ran(page)).sort(), Object.keys(MAKING).sort(), 'each once');
+  assert.equal(await page.evaluate(() => document.querySelectorAll('script[type="module"][src*="name=module"]').length), 1);
+  await visitor.close();
+});
+
+test('a frame that gets another address while it waits loads the last one when it is released, and nothing before', async () => {
+  shop.page('/again', {
+    tag: `<script>${STUB}</script>${shop.tag('async data-assent-loader')}`,
+    head: '',
+    body: `<iframe title="Film" id="film"></iframe>
+      <script>for (const name of ['x1', 'x2']) document.getElementById('film').src = 'https://www.youtube.com/embed/' + name;</script>`,
+  });
+  const from = shop.recorder.requests.length;
+  const asked = () => shop.recorder.requests.slice(from).flatMap(({ host, path }) => (host === 'www.youtube.com' ? [path] : []));
+  const visitor = await shop.visitor();
+  const page = await visitor.open('/again');
+  await banner(page).waitFor();
+  await settle(page);
+  assert.deepEqual(asked(), []);
+  await control(page, 'accept').click();
+  await until(() => asked().length, 'the frame');
+  await settle(page);
+  assert.deepEqual(asked(), ['/embed/x2']);
+  // Free now, it may go wherever the page wants.
+  await page.evaluate(() => void (document.getElementById('film').src = 'https://www.youtube.com/embed/x3'));
+  await until(() => asked().length === 2, 'the next film');
+  await visitor.close();
+});
+
 test('a marked tag runs once beside the stub', async () => {
   shop.page('/both', {
     tag: `<script>${STUB}</script>${shop.tag("async data-assent-loader")}`,

@@ -5,7 +5,7 @@
  */
 const queue: unknown[] = [];
 const stub: Record<string, unknown> = { q: queue };
-for (const name of ['show', 'center', 'set', 'withdraw', 'on']) {
+for (const name of ['on', 'withdraw', 'show', 'set', 'center']) {
   stub[name] = (...parameters: unknown[]) => queue.push([name, parameters]);
 }
 stub.when = (category: string, then?: (choice: unknown) => void) =>
@@ -18,29 +18,29 @@ function gtag(..._: unknown[]): void {
   (page.dataLayer ??= []).push(arguments);
 }
 gtag('consent', 'default', {
-  personalization_storage: 'denied',
-  functionality_storage: 'denied',
+  security_storage: 'granted',
+  ad_storage: 'denied',
+  ad_user_data: 'denied',
   analytics_storage: 'denied',
   ad_personalization: 'denied',
-  ad_user_data: 'denied',
-  ad_storage: 'denied',
-  security_storage: 'granted',
+  personalization_storage: 'denied',
+  functionality_storage: 'denied',
   wait_for_update: 500,
 });
 
 function hold(node: Node): void {
   node.childNodes.forEach(hold);
-  const { dataset, src, type, tagName } = node as HTMLScriptElement;
-  // What has been held, and what was released since, has this mark: it is not held again.
-  if (!src || !/^(IFRAME|IMG|SCRIPT)$/.test(tagName) || (dataset.assentHost ?? dataset.assentLoader) != undefined) return;
+  const { tagName, dataset, src, type } = node as HTMLScriptElement;
+  // What was released has this mark alone: it is not held again. What waits is: it may get its type, or another address.
+  if (!src || !/^(IMG|SCRIPT|IFRAME)$/.test(tagName) || /assent(?!.*,(src|type))/.test(Object.keys(dataset) as never)) return;
   // Host and path. Not `new URL`, which would throw at what is no address, and leave the nodes after it.
   const place = src.replace(/^https?:..([^/]*@)?([^/]*?)\.?(:\d+)?(\/[^?#]*).*/, '$2$4');
   if (place == src || src.startsWith(location.origin + '/')) return;
   const script = tagName == 'SCRIPT';
   // JavaScript, by all of its names. Anything else is data, or held by a mark that is not for the stub to read.
-  const runs = /^$|module|script/i.test(type);
+  const runs = /script|module|^$/i.test(type);
   // A mark of the owner's decides; all but scripts the gate can hold by it.
-  const marked = /^([!\s]|necessary|targeting|functional|performance)+$/i.test(dataset.category!);
+  const marked = /^(necessary|targeting|performance|functional|[!\s])+$/i.test(dataset.category!);
   if (!runs && marked != script) return;
   dataset.assentHost = marked ? '' : place;
   if (runs) {
@@ -54,13 +54,15 @@ function hold(node: Node): void {
 
 // A script or frame that a script inserts loads whatever happens to it afterwards: it is held when it gets its
 // address. What is released keeps its mark, and so passes here.
-for (const { prototype } of [HTMLScriptElement, HTMLIFrameElement]) {
-  const { get, set } = Object.getOwnPropertyDescriptor(prototype, 'src')!;
-  Object.defineProperty(prototype, 'src', {
-    get,
-    set(address) {
-      set!.call(this, address);
-      hold(this);
+for (const [{ prototype }, name] of [
+  [HTMLIFrameElement, 'src'],
+  [HTMLScriptElement, 'src'],
+  [HTMLScriptElement, 'type'],
+] as const) {
+  Object.defineProperty(prototype, name, {
+    ...Object.getOwnPropertyDescriptor(prototype, name),
+    set(value) {
+      this.setAttribute(name, value);
     },
   });
   const { setAttribute } = prototype;
@@ -72,4 +74,4 @@ for (const { prototype } of [HTMLScriptElement, HTMLIFrameElement]) {
 
 new MutationObserver((mutations) => {
   for (const { addedNodes } of mutations) addedNodes.forEach(hold);
-}).observe(document, { childList: true, subtree: true });
+}).observe(document, { subtree: true, childList: true });

@@ -125,8 +125,10 @@ PARTS.push((host) => {
 
   /** Gives a held script the type that it has come with. */
   function runAs(script: HTMLElement): void {
-    type.set!.call(script, script.dataset.type ?? '');
+    const { type: own = '' } = script.dataset;
+    // First, because the stub holds what waits still.
     delete script.dataset.type;
+    type.set!.call(script, own);
   }
 
   /** What was held here. */
@@ -255,8 +257,9 @@ PARTS.push((host) => {
     // Nothing else was held: whoever can write data attributes must not be able to run a script with them.
     if (!script && !waited.length) return;
     for (const name of waited) {
-      tag.setAttribute(name, dataset[name]!);
+      const address = dataset[name]!;
       delete dataset[name];
+      tag.setAttribute(name, address);
     }
     if (script) runAs(tag);
     // A script, or a link by its sizes, is looked at again when it comes into its place.
