@@ -3,7 +3,7 @@
 
 /// The name of each asset, and how many bytes it may have after brotli 11: about 3 % above what it had when the budget
 /// was last set, so that growth is a decision and not an accident.
-pub(crate) const ASSETS: [(&str, usize); 23] = [
+pub(crate) const ASSETS: [(&str, usize); 24] = [
     ("banner.css", 770),
     ("center.css", 2_770),
     ("center.js", 1_465),
@@ -25,6 +25,7 @@ pub(crate) const ASSETS: [(&str, usize); 23] = [
     // The agreed design's: it stands in the page itself.
     ("stub.js", 700),
     ("trusted-types.js", 590),
+    ("turbo.js", 480),
     ("verify.css", 1_590),
     ("verify.js", 4_750),
     ("wall.js", 4_160),

@@ -79,6 +79,9 @@ pub struct SiteConfig {
     /// Whether the site's pages require Trusted Types of their scripts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub trusted_types: bool,
+    /// Whether Turbo exchanges the site's pages, beside the inline stub.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub turbo: bool,
     /// How the controller is reached. Exports of records name it; the Kantara format cannot do without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<Contact>,

@@ -10,6 +10,7 @@ import { banner, control, errors, ran, settle, until, world } from '../harness.m
 import { ROOT } from '../server.mjs';
 
 const VENDOR = 'https://tags.vendor.example';
+const STUB = readFileSync(join(ROOT, 'target/assets/stub.js'), 'utf8');
 const note = (name) => `(window.ran ??= []).push('${name}')`;
 const reopen = (page) => page.locator('#assent [data-assent="settings"]');
 
@@ -245,6 +246,11 @@ const REWRITTEN = {
     change: (config) => ({ ...config, blocking: { mode: 'enforce' } }),
     tag: () => rewritten.tag(''),
     script: (name) => `<script async src="${VENDOR}/${name}.js"></script>`,
+  },
+  'none, with the inline stub': {
+    change: (config) => ({ ...config, turbo: true }),
+    tag: () => `<script>${STUB}</script>${rewritten.tag('async data-assent-loader')}`,
+    script: (name) => `<script async src="${VENDOR}/${name}.js" type="text/javascript"></script>`,
   },
 };
 

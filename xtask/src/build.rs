@@ -6,7 +6,7 @@ use crate::{Result, assets::ASSETS, node, paths, process, step, wasm};
 
 /// Entry points below app, the assets that they become, and their form: the host stands in a function of the
 /// loader, parts of a site before it, the stub in a page; what comes late is a module.
-const SCRIPTS: [(&str, &str, &str); 11] = [
+const SCRIPTS: [(&str, &str, &str); 12] = [
     ("host/src/main", "host", "esm"),
     ("host/src/stub", "stub", "iife"),
     ("host/src/center", "center", "esm"),
@@ -16,6 +16,7 @@ const SCRIPTS: [(&str, &str, &str); 11] = [
     ("host/src/parts/services", "services", "iife"),
     ("host/src/parts/signals", "signals", "iife"),
     ("host/src/parts/trusted-types", "trusted-types", "iife"),
+    ("host/src/parts/turbo", "turbo", "iife"),
     ("host/src/parts/wall", "wall", "iife"),
     ("verify/src/main", "verify", "esm"),
 ];

@@ -138,6 +138,9 @@ pub(crate) fn compose(revision: &Revision, rule: &Rule, notice: &Notice, hash: N
     if config.reload_on_withdrawal {
         out.push_str(asset_text("reload.js").trim_end());
     }
+    if config.turbo {
+        out.push_str(asset_text("turbo.js").trim_end());
+    }
     if settings.wall.is_some() {
         out.push_str(asset_text("wall.js").trim_end());
     }

@@ -212,6 +212,15 @@ fn reloading_is_for_those_who_ask_for_it() {
 }
 
 #[test]
+fn what_turbo_needs_is_for_those_who_have_it() {
+    let mut config = shop();
+    let part = asset_text("turbo.js").trim_end();
+    assert!(!preview(&config, None).unwrap().contains(part));
+    config.turbo = true;
+    assert!(preview(&config, None).unwrap().contains(part));
+}
+
+#[test]
 fn trusted_types_are_for_those_who_ask_for_them() {
     let mut config = shop();
     let part = asset_text("trusted-types.js").trim_end();

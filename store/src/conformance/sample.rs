@@ -45,6 +45,7 @@ pub fn config(site: &str) -> SiteConfig {
         reload_on_withdrawal: false,
         service_choice: false,
         trusted_types: false,
+        turbo: false,
         contact: None,
         retention_days: RETENTION_DAYS,
     }
