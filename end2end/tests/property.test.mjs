@@ -1,5 +1,5 @@
 // A property of random pages: a tag runs only while its categories are granted, and once for each time that its page
-// is opened. What may run is worked out by a model that knows nothing of the gate; what ran is taken from the page's
+// is opened, or that an app brings a view with it. What may run is worked out by a model that knows nothing of the gate; what ran is taken from the page's
 // own scripts and from the recorder. A failure prints the seed and the page's plan: SEED=n repeats it.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -61,7 +61,7 @@ function plan(roll, by_service) {
     ...Object.fromEntries(CATEGORIES.map((category) => [category, roll(2) === 0])),
     ...(by_service && { services: Object.fromEntries(some().map((id) => [id, roll(2) === 0])) }),
   }));
-  return { tags, choices };
+  return { tags, choices, navigates: roll(2) === 0 };
 }
 
 const place = ({ kind, name }) =>
@@ -133,11 +133,12 @@ const add = (page, tags, at) =>
         template.innerHTML = html;
         const node = template.content.firstElementChild;
         node.id = name;
-        if (way === 'template') document.body.append(template.content.cloneNode(true));
-        else if (way === 'innerHTML') document.body.appendChild(document.createElement('div')).innerHTML = html;
-        else document.body.append(node);
+        const view = document.getElementById('view');
+        if (way === 'template') view.append(template.content.cloneNode(true));
+        else if (way === 'innerHTML') view.appendChild(document.createElement('div')).innerHTML = html;
+        else view.append(node);
         // Put elsewhere before anything else happens, as frameworks do.
-        if (way === 'moved') document.body.prepend(node);
+        if (way === 'moved') view.prepend(node);
       }
     },
     tags.filter((tag) => tag.way !== 'markup' && tag.at === at).map((tag) => ({ name: tag.name, html: markup(tag), way: tag.way })),
@@ -152,7 +153,7 @@ for (let number = 0; number < PAGES; number++) {
     const site = await siteOf(kind);
     // With automatic blocking the loader stands before the page.
     const tag = kind.stub ? `<script>${STUB}</script>${site.tag('async data-assent-loader')}` : site.tag(kind.wall ? '' : undefined);
-    site.page(`/${seed}`, { tag, head: tags.filter(({ way }) => way === 'markup').map(markup).join('\n'), body: '' });
+    site.page(`/${seed}`, { tag, head: tags.filter(({ way }) => way === 'markup').map(markup).join('\n'), body: '<main id="view"></main>' });
     const visitor = await site.visitor();
     try {
       let granted = { performance: false, functional: false, targeting: false };
@@ -185,10 +186,25 @@ for (let number = 0; number < PAGES; number++) {
             })
             .filter(({ times, least, most }) => times < least || times > most);
         };
-        await until(async () => !(await wrong()).length, 'all that may run').catch(() => {});
-        // Time for what must not run.
-        await page.waitForTimeout(150);
-        assert.deepEqual(await wrong(), [], `${opening} opening of ${JSON.stringify(page_plan)}`);
+        const check = async (when) => {
+          await until(async () => !(await wrong()).length, 'all that may run').catch(() => {});
+          // Time for what must not run.
+          await page.waitForTimeout(150);
+          assert.deepEqual(await wrong(), [], `${when} of ${JSON.stringify(page_plan)}`);
+        };
+        await check(`${opening} opening`);
+        if (page_plan.navigates) {
+          // To a view of tags like those of the first, which goes: what ran there does not run again.
+          const next = tags.filter(({ way }) => way !== 'markup').map((tag) => ({ ...tag, name: `${tag.name}-next`, at: 0, gone: undefined }));
+          await page.evaluate(() => {
+            history.pushState(null, '', '?next');
+            document.getElementById('view').replaceChildren();
+          });
+          await add(page, next, 0);
+          there.push(...next);
+          Object.assign(wanted, expected(next, [granted]));
+          await check(`view after the ${opening} opening`);
+        }
         assert.deepEqual(await errors(page), []);
         await page.close();
       }

@@ -127,27 +127,36 @@ test('a script waits in whatever order it gets address and type, and comes back 
   await visitor.close();
 });
 
-test('a frame that gets another address while it waits loads the last one when it is released, and nothing before', async () => {
-  shop.page('/again', {
+test('the tag’s own language works beside the stub, which lets the second loader pass', async () => {
+  shop.page('/language', { tag: `<script>${STUB}</script>${shop.tag('async data-assent-loader data-lang="de"')}`, head: '', body: '' });
+  const visitor = await shop.visitor({ locale: 'en-GB' });
+  const page = await visitor.open('/language');
+  await banner(page).waitFor();
+  assert.equal(await page.evaluate(() => window.assent.choice().language), 'de');
+  await visitor.close();
+});
+
+test('data attributes of the page’s own neither let a script run before the choice nor make it run twice', async () => {
+  const script = (name, then) => `{ const script = document.createElement('script'); script.src = 'https://connect.facebook.net/own.js?name=${name}'; ${then} document.head.append(script); }`;
+  shop.page('/own', {
     tag: `<script>${STUB}</script>${shop.tag('async data-assent-loader')}`,
-    head: '',
-    body: `<iframe title="Film" id="film"></iframe>
-      <script>for (const name of ['x1', 'x2']) document.getElementById('film').src = 'https://www.youtube.com/embed/' + name;</script>`,
+    head: `<script>
+      ${script('id', "script.setAttribute('data-type-id', '1');")}
+      ${script('host', "script.dataset.host = 'x'; script.type = 'text/javascript';")}
+    </script>`,
+    body: '<iframe title="Film" id="film" data-assent-placeholder="none" src="https://www.youtube.com/embed/own"></iframe>',
   });
-  const from = shop.recorder.requests.length;
-  const asked = () => shop.recorder.requests.slice(from).flatMap(({ host, path }) => (host === 'www.youtube.com' ? [path] : []));
   const visitor = await shop.visitor();
-  const page = await visitor.open('/again');
+  const page = await visitor.open('/own');
   await banner(page).waitFor();
   await settle(page);
-  assert.deepEqual(asked(), []);
+  assert.deepEqual(await ran(page), []);
+  assert.equal(await page.locator('#film[src]').count(), 0);
   await control(page, 'accept').click();
-  await until(() => asked().length, 'the frame');
+  await hasRun(page, ['id', 'host']);
+  await until(() => page.locator('#film[src]').count(), 'the frame');
   await settle(page);
-  assert.deepEqual(asked(), ['/embed/x2']);
-  // Free now, it may go wherever the page wants.
-  await page.evaluate(() => void (document.getElementById('film').src = 'https://www.youtube.com/embed/x3'));
-  await until(() => asked().length === 2, 'the next film');
+  assert.deepEqual((await ran(page)).sort(), ['host', 'id']);
   await visitor.close();
 });
 

@@ -335,9 +335,10 @@ const language = element.dataset.lang;
 if (language && !language.startsWith(loader.l) && !element.src.includes('?')) {
   // The tag wants another language than the browser's: the same loader, in that language, takes over.
   const other = document.createElement('script');
-  other.src = `${element.src}?lang=${language}`;
   other.nonce = element.nonce;
+  // Before its address, so that the stub lets it pass.
   other.dataset.assentLoader = '';
+  other.src = `${element.src}?lang=${language}`;
   element.after(other);
 } else if (!page.assent?.choice) {
   // What else is named so is the inline stub, or an element with that id.

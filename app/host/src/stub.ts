@@ -5,7 +5,7 @@
  */
 const queue: unknown[] = [];
 const stub: Record<string, unknown> = { q: queue };
-for (const name of ['on', 'withdraw', 'show', 'set', 'center']) {
+for (const name of ['center', 'withdraw', 'on', 'show', 'set']) {
   stub[name] = (...parameters: unknown[]) => queue.push([name, parameters]);
 }
 stub.when = (category: string, then?: (choice: unknown) => void) =>
@@ -19,28 +19,29 @@ function gtag(..._: unknown[]): void {
 }
 gtag('consent', 'default', {
   security_storage: 'granted',
-  ad_storage: 'denied',
-  ad_user_data: 'denied',
+  wait_for_update: 500,
+  functionality_storage: 'denied',
   analytics_storage: 'denied',
+  ad_storage: 'denied',
   ad_personalization: 'denied',
   personalization_storage: 'denied',
-  functionality_storage: 'denied',
-  wait_for_update: 500,
+  ad_user_data: 'denied',
 });
 
 function hold(node: Node): void {
   node.childNodes.forEach(hold);
-  const { tagName, dataset, src, type } = node as HTMLScriptElement;
-  // What was released has this mark alone: it is not held again. What waits is: it may get its type, or another address.
-  if (!src || !/^(IMG|SCRIPT|IFRAME)$/.test(tagName) || /assent(?!.*,(src|type))/.test(Object.keys(dataset) as never)) return;
+  const { src, dataset, type, tagName } = node as HTMLScriptElement;
+  // What has been held, and what was released since, has this mark: it is not held again. But a script that waits is, for
+  // it may get its type after its address.
+  if (!src || !/^(IFRAME|IMG|SCRIPT)$/.test(tagName) || /assent[HL](?!ost,type\b)/.test(Object.keys(dataset) as never)) return;
   // Host and path. Not `new URL`, which would throw at what is no address, and leave the nodes after it.
   const place = src.replace(/^https?:..([^/]*@)?([^/]*?)\.?(:\d+)?(\/[^?#]*).*/, '$2$4');
   if (place == src || src.startsWith(location.origin + '/')) return;
   const script = tagName == 'SCRIPT';
   // JavaScript, by all of its names. Anything else is data, or held by a mark that is not for the stub to read.
-  const runs = /script|module|^$/i.test(type);
+  const runs = /module|script|^$/i.test(type);
   // A mark of the owner's decides; all but scripts the gate can hold by it.
-  const marked = /^(necessary|targeting|performance|functional|[!\s])+$/i.test(dataset.category!);
+  const marked = /^(functional|necessary|performance|[!\s]|targeting)+$/i.test(dataset.category!);
   if (!runs && marked != script) return;
   dataset.assentHost = marked ? '' : place;
   if (runs) {

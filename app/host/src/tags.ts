@@ -181,10 +181,8 @@ function embed(tag: HTMLElement, free: boolean): void {
   } else if (!live.length) return;
   for (const name of live) {
     if (free) {
-      // First, because the stub holds what waits still.
-      const address = dataset[name]!;
+      tag.setAttribute(name, dataset[name]!);
       delete dataset[name];
-      tag.setAttribute(name, address);
     } else {
       dataset[name] = tag.getAttribute(name)!;
       tag.removeAttribute(name);

@@ -126,7 +126,7 @@ PARTS.push((host) => {
   /** Gives a held script the type that it has come with. */
   function runAs(script: HTMLElement): void {
     const { type: own = '' } = script.dataset;
-    // First, because the stub holds what waits still.
+    // First, because the stub keeps another type of what waits.
     delete script.dataset.type;
     type.set!.call(script, own);
   }
@@ -257,9 +257,8 @@ PARTS.push((host) => {
     // Nothing else was held: whoever can write data attributes must not be able to run a script with them.
     if (!script && !waited.length) return;
     for (const name of waited) {
-      const address = dataset[name]!;
+      tag.setAttribute(name, dataset[name]!);
       delete dataset[name];
-      tag.setAttribute(name, address);
     }
     if (script) runAs(tag);
     // A script, or a link by its sizes, is looked at again when it comes into its place.
