@@ -28,16 +28,18 @@ gtag('consent', 'default', {
   ad_user_data: 'denied',
 });
 
+/** All but the loader, and what was released, which keeps its mark. What waits is held again: a script may get its type, or
+    a frame another address, after its first. */
+const HOLDABLE = ':is(iframe,img,script):not([data-assent-loader],[data-assent-host]:not(script[data-type],[data-src]))';
+
 function hold(node: Node): void {
   node.childNodes.forEach(hold);
-  const { src, dataset, type, tagName } = node as HTMLScriptElement;
-  // What has been held, and what was released since, has this mark: it is not held again. But a script that waits is, for
-  // it may get its type after its address.
-  if (!src || !/^(IFRAME|IMG|SCRIPT)$/.test(tagName) || /assent[HL](?!ost,type\b)/.test(Object.keys(dataset) as never)) return;
+  const { src, dataset, type } = node as HTMLScriptElement;
+  if (!src || !(node as Element).matches(HOLDABLE)) return;
   // Host and path. Not `new URL`, which would throw at what is no address, and leave the nodes after it.
   const place = src.replace(/^https?:..([^/]*@)?([^/]*?)\.?(:\d+)?(\/[^?#]*).*/, '$2$4');
   if (place == src || src.startsWith(location.origin + '/')) return;
-  const script = tagName == 'SCRIPT';
+  const script = type != null;
   // JavaScript, by all of its names. Anything else is data, or held by a mark that is not for the stub to read.
   const runs = /module|script|^$/i.test(type);
   // A mark of the owner's decides; all but scripts the gate can hold by it.
@@ -50,6 +52,8 @@ function hold(node: Node): void {
   } else if (!script) {
     dataset.src = src;
     (node as Element).removeAttribute('src');
+    // The gate looks at what is added, and a frame that stood there empty is not.
+    (node as Element).replaceWith(node);
   }
 }
 
@@ -60,17 +64,18 @@ for (const [{ prototype }, name] of [
   [HTMLScriptElement, 'src'],
   [HTMLScriptElement, 'type'],
 ] as const) {
+  const { setAttribute } = prototype;
+  const put: typeof setAttribute = (prototype.setAttribute = function (name, value) {
+    setAttribute.call(this, name, value);
+    hold(this);
+  });
   Object.defineProperty(prototype, name, {
     ...Object.getOwnPropertyDescriptor(prototype, name),
     set(value) {
-      this.setAttribute(name, value);
+      // Not by way of a method that the page may have put in its place, and that may set this property.
+      put.call(this, name, value);
     },
   });
-  const { setAttribute } = prototype;
-  prototype.setAttribute = function (name, value) {
-    setAttribute.call(this, name, value);
-    hold(this);
-  };
 }
 
 new MutationObserver((mutations) => {

@@ -257,8 +257,10 @@ PARTS.push((host) => {
     // Nothing else was held: whoever can write data attributes must not be able to run a script with them.
     if (!script && !waited.length) return;
     for (const name of waited) {
-      tag.setAttribute(name, dataset[name]!);
+      const address = dataset[name]!;
+      // First: the stub holds what has it.
       delete dataset[name];
+      tag.setAttribute(name, address);
     }
     if (script) runAs(tag);
     // A script, or a link by its sizes, is looked at again when it comes into its place.
