@@ -201,29 +201,20 @@ function surface(): void {
   } else if (state & gate.ASK) {
     placed = true;
     ask();
-    // What the next click needs.
-    requestAnimationFrame(() => setTimeout(gate.compile));
-    rest(() => {
-      // Who has chosen since needs no dialog any more.
-      if (gate.runs() && asks()) prefetch();
-      // Erases what was stored before, or for a choice that has expired, and sends records of a choice whose cookie has
-      // gone since. Who brings no cookie at all brings nothing else, and the browser is slow to open its storage.
-      gated(() => {
-        if (cookies) {
-          clean();
-          send();
-        }
-      }, send);
-    });
   } else if (document.readyState != 'loading') {
     placed = true;
     settle();
   }
 }
 
-/** Gets the dialog ready, where it can run, when pointer or focus come near a control that opens it. */
+/** Gets ready what the next click needs when pointer or focus come near: the gate, and the dialog, where it can run, if it is a
+    control that opens it. */
 function near({ target }: Event): void {
-  if ((target as Element).closest?.('[data-assent-do=settings],[data-assent=settings]') && gate.runs()) {
+  if (
+    (target as Element).closest?.('#assent,[data-assent]') &&
+    gate.runs() &&
+    (target as Element).closest('[data-assent-do=settings],[data-assent=settings]')
+  ) {
     preload().catch(() => {});
   }
 }
@@ -234,16 +225,19 @@ function resume(): void {
   resumed = true;
   apply();
   surface();
-  // Not urgent: after the next paint. Where nobody is asked, a signal of the browser's may have refused what an earlier
-  // visit stored.
-  if (stored || (cookies && !(state & gate.ASK))) {
-    requestAnimationFrame(() =>
-      setTimeout(() => {
+  rest(() => {
+    // Who has chosen since needs no dialog any more.
+    if (asks() && gate.runs()) prefetch();
+    // Erases what was stored before, for a choice that has expired, or against a signal of the browser's, and sends records
+    // of a choice whose cookie may have gone since. Who brings no cookie at all brings nothing else, and the browser is slow
+    // to open its storage.
+    gated(() => {
+      if (cookies) {
         clean();
-        if (cookies.includes(OUTBOX)) send();
-      }),
-    );
-  }
+        if (asks() || cookies.includes(OUTBOX)) send();
+      }
+    }, send);
+  });
 }
 
 /** What the further parts of the loader work with. */
@@ -368,6 +362,7 @@ if (language && !language.startsWith(loader.l) && !element.src.includes('?')) {
       watch(surface);
       surface();
       replay();
+      rest(send);
     });
   }
 }

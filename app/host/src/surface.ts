@@ -5,6 +5,7 @@ import { emit } from './events';
 import type { Kept } from './center';
 import type { Services } from './host';
 import { api, element, loader, server } from './loader';
+import { rest } from './rest';
 
 /** The dialog's module; see app/widget. */
 interface Dialog {
@@ -71,7 +72,7 @@ export function ask(): void {
   // Counted when the page is at rest, so that it delays neither paint nor click; or when the visitor leaves first, or
   // comes to what was rendered ahead.
   for (const type of ['prerenderingchange', 'visibilitychange']) document.addEventListener(type, count);
-  setTimeout(count, 1000);
+  rest(count);
   emit('shown');
 }
 

@@ -181,8 +181,10 @@ function embed(tag: HTMLElement, free: boolean): void {
   } else if (!live.length) return;
   for (const name of live) {
     if (free) {
-      tag.setAttribute(name, dataset[name]!);
+      const address = dataset[name]!;
+      // First: the stub holds what has it.
       delete dataset[name];
+      tag.setAttribute(name, address);
     } else {
       dataset[name] = tag.getAttribute(name)!;
       tag.removeAttribute(name);
@@ -200,9 +202,10 @@ export function watch(changed: () => void): void {
   new MutationObserver((mutations) => {
     changed();
     let found: unknown = cut;
-    for (const { addedNodes } of mutations) {
-      // By index: iterators and callbacks take several times as long, and pages add many nodes.
-      for (let at = addedNodes.length; at--; ) {
+    for (const { target, addedNodes } of mutations) {
+      // By index, and not at all where nothing but text has come: iterators, callbacks and lists that nobody has asked for
+      // take several times as long, and pages add many nodes.
+      for (let at = (target as Element).firstElementChild ? addedNodes.length : 0; at--; ) {
         const node = addedNodes[at] as Element;
         found ||= node.matches?.(MARKED) || (node.firstElementChild && node.querySelector(MARKED));
       }
