@@ -35,7 +35,9 @@ pub(crate) fn run() -> Result {
                     "-D",
                     "warnings",
                 ])
-                .env("CARGO_TARGET_DIR", paths::target().join("fuzz")),
+                .env("CARGO_TARGET_DIR", paths::target().join("fuzz"))
+                // Nothing is linked, so libFuzzer need not be compiled.
+                .env("CUSTOM_LIBFUZZER_PATH", paths::target().join("libfuzzer.a")),
         )
     })?;
     for (name, mut command) in ["clippy gate", "clippy services", "clippy dialog"]
