@@ -61,25 +61,28 @@ pub(crate) fn run(browser: bool) -> Result {
     }
 }
 
-/// Runs the browser tests in Chromium, then those of [`EVERYWHERE`] in the other engines, always two files at a time:
-/// most of a test's time is waiting.
+/// Runs the browser tests in Chromium, two files at a time, because most of a test's time is waiting; then those of
+/// [`EVERYWHERE`] in the other engines.
 fn in_browsers(environment: &[(&'static str, String)]) -> Result {
     let files = browser_tests()?;
-    let node = |engine: &str, files: &[PathBuf], at_once: &str| {
+    let node = |engine: &str, options: &[&str], files: &[PathBuf]| {
         let mut node = process::command("node");
-        node.arg("--test")
-            .args(["--test-concurrency", at_once])
+        node.args(options)
             .args(files)
             .envs(environment.iter().cloned())
             .env("ENGINE", engine);
         node
     };
-    let chromium = process::loud(&mut node("chromium", &files, "2"));
+    let chromium = process::loud(&mut node(
+        "chromium",
+        &["--test", "--test-concurrency", "2"],
+        &files,
+    ));
     let others: Vec<PathBuf> = files.into_iter().filter(|file| is_everywhere(file)).collect();
     let outcomes = std::thread::scope(|scope| {
         ["firefox", "webkit"]
             .map(|engine| {
-                let mut tests = node(engine, &others, "1");
+                let mut tests = node(engine, &["end2end/together.mjs"], &others);
                 scope.spawn(move || process::quiet(&mut tests))
             })
             .map(|engine| engine.join().map_err(|_| "a thread panicked")?)
