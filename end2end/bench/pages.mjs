@@ -1,4 +1,5 @@
-// The host page of the benchmark in six variants, and the server that serves it with brotli.
+// The host page of the benchmark in its variants, and the server that serves it with brotli.
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import { createRequire } from 'node:module';
@@ -15,6 +16,9 @@ const PARAGRAPHS = Array.from(
   { length: 24 },
   (_, at) => `<p>${at + 1}. The planting begins before the light does. Eleven people walk down from the village, and in each bag are two hundred tufts of grass that were somebody else’s dune until yesterday. Nobody talks much.</p>`,
 ).join('\n');
+
+/** Bytes of the loader, brotli: its budget in `server/assets.rs`. */
+const BUDGET = 8192;
 
 /** What the targeting tag does in every variant: it notes when it ran. */
 const TAG = 'window.tagRan ??= performance.now();';
@@ -43,6 +47,42 @@ const OREJIME = `window.orejimeConfig = {
     { id: 'performance', title: 'Performance', description: 'Measures how the site is used.', cookies: ['_ga'] },
     { id: 'functional', title: 'Functional', description: 'Adds features.', cookies: [] },
     { id: 'targeting', title: 'Targeting', description: 'Advertising across sites.', cookies: ['_fbp'] } ] };`;
+
+/** What no loader of Assent's kind can go below: it shows a bare button, reaches for each node that is added but asks nothing of it,
+    starts a WebAssembly module that holds nothing, and runs the tag once that is done. No styles, no texts, no record, nothing checked. */
+const FLOOR = `{
+const held = () => document.querySelector('[data-category]');
+const release = () => {
+  new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])));
+  const script = document.createElement('script');
+  script.text = held().text;
+  held().replaceWith(script);
+};
+const show = () => {
+  const button = document.createElement('button');
+  button.id = 'floor';
+  button.textContent = 'Accept all';
+  button.style = 'position:fixed;left:0;bottom:0';
+  button.onclick = () => {
+    button.remove();
+    release();
+    document.cookie = 'floor=1';
+  };
+  document.body.prepend(button);
+};
+const [start, ready] = document.cookie.includes('floor=1') ? [release, held()] : [show, document.body];
+new MutationObserver((records) => {
+  for (const { addedNodes } of records) addedNodes[0];
+}).observe(document, { childList: true, subtree: true });
+if (ready) start();
+else document.addEventListener('DOMContentLoaded', start);
+}`;
+
+/** A comment that takes `bytes` bytes with brotli, too. */
+function padding(bytes) {
+  const blocks = Array.from({ length: Math.ceil(bytes / 64) }, (_, at) => createHash('sha512').update(`${at}`).digest());
+  return `\n//${Buffer.concat(blocks).subarray(0, bytes).toString('base64')}`;
+}
 
 /** Name → where each variant's parts go, and how to find its Accept button. Installed as their documentation says. */
 export const variants = (loader) => ({
@@ -77,6 +117,19 @@ export const variants = (loader) => ({
     end: '',
     accept: '.orejime-Banner-saveButton',
   },
+  floor: {
+    head: '<script async fetchpriority="high" src="/floor.js"></script>',
+    tag: `<script type="text/plain" data-category="targeting">${TAG}</script>`,
+    end: '',
+    accept: '#floor',
+  },
+  // The same in as many bytes as the loader has.
+  'floor-8k': {
+    head: '<script async fetchpriority="high" src="/floor-8k.js"></script>',
+    tag: `<script type="text/plain" data-category="targeting">${TAG}</script>`,
+    end: '',
+    accept: '#floor',
+  },
 });
 
 const page = ({ head, tag, end }) => `<!doctype html>
@@ -110,6 +163,8 @@ async function serve(loader) {
   await put('/cookieconsent-config.js', 'text/javascript', COOKIECONSENT);
   await put('/cookieconsent.css', 'text/css', await readFile(join(cookieconsent, 'dist/cookieconsent.css')));
   await put('/cookieconsent.umd.js', 'text/javascript', await readFile(join(cookieconsent, 'dist/cookieconsent.umd.js')));
+  await put('/floor.js', 'text/javascript', FLOOR);
+  await put('/floor-8k.js', 'text/javascript', FLOOR + padding(BUDGET - files.get('/floor.js').body.length));
   await put('/orejime-standard-en.js', 'text/javascript', await readFile(join(orejime, 'dist/orejime-standard-en.js')));
   await put('/orejime-standard.css', 'text/css', await readFile(join(orejime, 'dist/orejime-standard.css')));
   const server = http.createServer((request, response) => {
